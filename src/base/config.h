@@ -1,0 +1,45 @@
+/* Configuration: what the command line and the environment say, and the limits on what clients may ask. */
+#ifndef GRADD_BASE_CONFIG_H
+#define GRADD_BASE_CONFIG_H
+
+#include "base/error.h"
+#include "base/text.h"
+
+struct limits {
+    int64_t body_bytes;            /* 1 MiB: bodies without a limit of their own */
+    int64_t model_bytes;           /* 16 MiB */
+    int64_t query_bytes;           /* 64 MiB: queries and parameters */
+    int64_t dataset_bytes;         /* 1 GiB */
+    int64_t rank;                  /* 8 */
+    int64_t tensor_elements;       /* 2^31 */
+    int64_t answer_elements;       /* 10,000,000 */
+    int64_t program_names;         /* 10,000 */
+    int64_t program_bytes;         /* 1 MiB */
+    int64_t program_nesting;       /* 256 */
+    int64_t json_nesting;          /* 64 */
+    int64_t nodes;                 /* 1,000,000, with derivatives */
+    int64_t connections;           /* 1,024 */
+    int64_t idle_seconds;          /* 60 */
+    int64_t queued_jobs;           /* 10,000 */
+    int64_t memory_bytes;          /* for arenas and tables; default three quarters of the machine's */
+    int64_t query_seconds;         /* 30: after that a query is cancelled (503) */
+};
+
+struct config {
+    char *listen_host; /* owned; "127.0.0.1" */
+    int listen_port;   /* 8080; 0 takes a free one */
+    char *db;          /* owned; "gradd.db" */
+    int workers;       /* number of cores */
+    int io_threads;    /* 2 */
+    char *cors_origin; /* owned; NULL: none */
+    char *isa;         /* owned; NULL: the best that the machine has; else baseline, avx2, avx512, neon */
+    struct limits limits;
+};
+
+/* Defaults, then the environment (GRADD_LISTEN, GRADD_DB, ...), then options (--listen HOST:PORT, --db=FILE, ...). argv holds only options.
+ * ERR_invalid_value with a sentence for the user, all mistakes as items. */
+err_code config_read(int argc, char *const argv[], struct config *ret, struct error *err);
+void config_clear(struct config *c);
+void config_help(struct text *out); /* a line an option: name, variable, default, meaning; the one list of them */
+
+#endif
