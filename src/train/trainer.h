@@ -1,0 +1,59 @@
+/* The trainer: one job, no threads, a deterministic function of (model, spec, data, start). It advances in slices, so that whoever drives it decides when to
+ * stop, to publish and to write. A training step is one plan: gather, forward, backward, update. */
+#ifndef GRADD_TRAIN_TRAINER_H
+#define GRADD_TRAIN_TRAINER_H
+
+#include "graph/model.h"
+#include "train/optimizer.h"
+#include <stdatomic.h>
+
+struct train_spec {
+    struct optimizer optimizer;
+    int64_t epochs;            /* 1 and up */
+    int64_t batch_size;        /* 1 and up; larger than the data: all of it */
+    bool shuffle;
+    bool drop_last;
+    uint64_t seed;
+    double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's permutation */
+    int64_t record_every_steps; /* 0: a point an epoch */
+};
+
+/* Values of the model's inputs, row-major in its dtype: inputs[i] is rows * (elements of input i without batch). Borrowed while the trainer lives. */
+struct train_data {
+    const void *const *inputs;
+    size_t rows; /* training and validation together; below 2^32 */
+};
+
+/* Which rows train and which validate, by the seed. The caller frees *ret_order: first the training rows in ascending order, then the validation rows. */
+err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_order, size_t *ret_training, struct error *err);
+
+struct train_point {
+    int64_t step, epoch;       /* steps done; the epoch in which the last of them was, 1 = first */
+    double cost;               /* mean over the rows since the point before */
+    double validation_cost;    /* NaN but at an epoch's end with validation */
+    double learning_rate;
+    double gradient_norm;      /* NaN: not measured */
+};
+
+struct train_size {
+    int64_t steps_per_epoch, steps;
+    size_t memory_bytes;       /* arena + parameters + optimizer state: exact */
+};
+/* Checks that the spec fits the model and says how large it is, without training. no_cost, limit_exceeded (over a million points), ... */
+err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret, struct error *err);
+
+struct trainer;
+/* `start`: parameters in declared order, copied. The order of train_split is made inside. */
+err_code trainer_new(const struct model *m, const struct train_spec *spec, const struct train_data *data, struct tensor *const *start, struct trainer **ret, struct error *err);
+void trainer_free(struct trainer *t);
+
+/* Trains until a point is due, max_steps are done, or the end. `cancel` (may be NULL) is looked at within every step.
+ * *ret_point is written and *ret_has_point true where a point is due. nonfinite: the error names step, epoch and the first node that went non-finite, with its inputs' ranges, found by replay. */
+err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point, bool *ret_has_point, struct error *err);
+bool trainer_finished(const struct trainer *t);
+int64_t trainer_step(const struct trainer *t);
+int64_t trainer_epoch(const struct trainer *t);            /* whole epochs done */
+/* The parameters as they stand; borrowed, parameter_count tensors. */
+struct tensor *const *trainer_parameters(const struct trainer *t);
+
+#endif
