@@ -1,0 +1,92 @@
+/* Questions about a graph, and their answers: the one door to the calculus, whoever asks.
+ *
+ * A question is asked in two steps: question_prepare finds or makes the plan and checks the values against it; prepared_run computes. Plans are cached by
+ * (graph, shapes, kind, of, wrt, dtype, trace), bounded, shared, and made outside locks. */
+#ifndef GRADD_QUERY_QUESTION_H
+#define GRADD_QUERY_QUESTION_H
+
+#include "base/config.h"
+#include "graph/graph.h"
+#include <stdatomic.h>
+
+struct plans; /* the cache of plans */
+err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err);
+void plans_free(struct plans *p);
+
+struct named_tensor {
+    const char *name;
+    const struct tensor *tensor; /* any float dtype: cast to the question's when it is bound */
+    struct place place;          /* of the value in the request; pointer "/inputs/X" */
+};
+
+enum question_kind { QUESTION_EVALUATE, QUESTION_GRADIENT };
+
+struct named_place {
+    const char *name;
+    struct place place;
+};
+
+struct question {
+    enum question_kind kind;
+    const struct graph *graph;         /* as written; may have `batch` and Grad nodes */
+    const char *graph_key;             /* what tells this graph from all others: "model:17" or "program:<digest>" */
+    enum dtype dtype;
+    const struct named_place *of;      /* names of nodes; evaluate: any number; gradient: one */
+    size_t of_count;
+    const struct named_place *wrt;     /* names of leaves or inner nodes */
+    size_t wrt_count;
+    const struct named_tensor *inputs; /* values of leaves, by name */
+    size_t input_count;
+    const struct named_tensor *parameters; /* values of the other leaves; never in the client's hands, so unknown names are bugs */
+    size_t parameter_count;
+    const struct tensor *cotangent;    /* gradient: of's shape; NULL if of has one element */
+    struct place cotangent_place;
+    bool trace;                        /* gradient: every node's value and gradient */
+};
+
+struct answer_tensor {
+    const char *name;      /* borrowed from the answer */
+    struct tensor *tensor; /* owned by the answer */
+};
+
+struct trace_node {
+    const char *name;          /* as written, or _1, _2, ... in the order of the program */
+    const struct node *node;   /* of the bound graph, in the answer */
+    const char *const *inputs; /* names, node->input_count */
+    const struct tensor *value;
+    const struct tensor *gradient; /* zeros where none flows */
+    char **derivatives;        /* by input: a formula, "g * s1 * (1 - s1)"; NULL where nothing flows to that input */
+};
+
+struct answer {
+    struct answer_tensor *values;    /* of each `of` */
+    size_t value_count;
+    struct answer_tensor *gradients; /* of each wrt */
+    size_t gradient_count;
+    const char **independent;        /* those of wrt that `of` does not depend on */
+    size_t independent_count;
+    struct trace_node *nodes;
+    size_t node_count;
+    const char **backward;           /* names, in the order in which gradients were computed */
+    size_t backward_count;
+    bool nonfinite;                  /* some element of some tensor is not finite */
+    struct arena *arena;             /* owns names and arrays */
+};
+void answer_clear(struct answer *a);
+
+struct prepared;
+/* Checks everything and finds or makes the plan. All mistakes are items: unknown names (with a guess) in of, wrt and inputs, missing inputs, shapes, batch sizes that
+ * do not agree, a missing cotangent, an answer over the limit on elements. */
+err_code question_prepare(struct plans *p, const struct question *q, struct prepared **ret, struct error *err);
+/* Whether question_prepare would find the plan in the cache: if not, preparing may take long. */
+bool question_is_planned(struct plans *p, const struct question *q);
+double prepared_flops(const struct prepared *p);
+/* The question's tensors must still live. */
+err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err);
+void prepared_free(struct prepared *p);
+
+/* Bytes of the arenas of predict and gradient at a batch: dry_run. 0 where the model can't be asked that. */
+struct model;
+err_code question_memory(const struct model *m, int64_t batch, size_t *ret_predict, size_t *ret_gradient, struct error *err);
+
+#endif

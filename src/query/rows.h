@@ -1,0 +1,43 @@
+/* Rows in the data's own words: from cells to a model's inputs through a version's transforms, and from outputs back to units and labels. */
+#ifndef GRADD_QUERY_ROWS_H
+#define GRADD_QUERY_ROWS_H
+
+#include "query/catalog.h"
+
+/* One cell of a row as a client gave it. */
+struct cell {
+    const char *column;
+    const char *label;     /* a string; NULL: a number or numbers */
+    const double *numbers; /* as many as the column's shape */
+    size_t count;
+    struct place place;    /* "/rows/3/age" */
+};
+
+struct row {
+    const struct cell *cells;
+    size_t count;
+    struct place place;
+};
+
+/* Values of every bound input that `outputs` of the model need (the target is not asked for): tensors (rows, ...) of the model's dtype; ret_names borrowed from the
+ * version. All mistakes are items: missing and unknown columns, labels, wrong counts. invalid_query if the version has no transforms. */
+err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows, size_t row_count, const node_id *outputs, size_t output_count,
+                        const char **ret_names, struct tensor **ret_tensors, size_t *ret_count, struct error *err);
+
+/* How the output is told in the data's words. */
+enum prediction_kind {
+    PREDICTION_NONE,    /* nothing to invert: the raw output */
+    PREDICTION_NUMBERS, /* the target's columns, transformed back */
+    PREDICTION_CLASS,   /* under CrossEntropy: labels and probabilities */
+};
+struct prediction {
+    enum prediction_kind kind;
+    const struct transform *target; /* NUMBERS, CLASS: of the one bound input that the output does not depend on */
+};
+struct prediction prediction_of(const struct held_model *m, const struct held_version *v);
+/* NUMBERS: width values of row `row` of the output, transformed back, in the order of the target's columns. */
+void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret);
+/* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels: target->columns[0].labels in byte order, or NULL where the classes are numbers. */
+void prediction_class(const struct prediction *p, const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class);
+
+#endif

@@ -1,0 +1,35 @@
+/* What a job is, once its request has been read: every field checked on its own, names not yet looked up. */
+#ifndef GRADD_WORK_JOB_H
+#define GRADD_WORK_JOB_H
+
+#include "data/transform.h"
+#include "train/trainer.h"
+
+struct job_bind {
+    char *input;
+    char **columns;
+    size_t column_count;
+    enum transform_kind transform;
+};
+
+struct job_label {
+    char *key, *value;
+};
+
+/* All strings and arrays are owned. */
+struct job_spec {
+    char *model, *dataset;
+    struct job_bind *binds;      /* those written; inputs without one take the column of their name, untransformed */
+    size_t bind_count;
+    struct train_spec train;
+    int64_t from_version;        /* 0: the newest at acceptance */
+    int64_t priority;
+    struct job_label *labels;
+    size_t label_count;
+};
+void job_spec_clear(struct job_spec *spec);
+
+/* Reads a job's canonical spec; the codec's. */
+typedef err_code job_decoder(const char *spec, struct job_spec *ret, struct error *err);
+
+#endif
