@@ -39,7 +39,10 @@ enum err_class {
     ERR_CLASS_BUG,
 };
 
-enum { ERROR_ITEMS_MAX = 100 }; /* items that are listed; more are only counted */
+enum {
+    ERROR_ITEMS_MAX = 100,  /* items that are listed; more are only counted */
+    ERROR_DETAIL_MAX = 2000 /* bytes of a detail; longer ones, which quote a client, are cut */
+};
 
 /* Where in a request something stands. Zero or NULL means: not told. Strings are borrowed, and copied by error_add(). */
 struct place {
@@ -66,7 +69,7 @@ struct error {
     size_t total;             /* items that were added */
 };
 
-/* Sets the whole's code and detail, dropping earlier ones; returns code. */
+/* Sets the whole's code and detail in place of earlier ones; the items stay. Returns code. */
 err_code error_set(struct error *err, err_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Adds one item; returns code. The whole's code becomes this one if it has none yet. */

@@ -13,7 +13,7 @@ bool names_put(struct names *n, const char *name, size_t length, size_t value); 
 bool names_get(const struct names *n, const char *name, size_t length, size_t *ret);
 
 /* The candidate nearest to `name` in edit distance (case folded), if it is near enough to be a guess; else NULL.
- * Start with {0}, offer each candidate, read `best`. Bounded: names over 64 bytes are never compared. */
+ * Start with {.name = name}, offer each candidate, read `best`. Bounded: names over 64 bytes are never compared. */
 struct guess {
     const char *name;
     const char *best; /* borrowed from the candidates */

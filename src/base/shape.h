@@ -22,8 +22,9 @@ struct shape {
 struct shape shape_of(int rank, const int64_t *dims);
 bool shape_equal(struct shape a, struct shape b);
 bool shape_is_concrete(struct shape s);                          /* no dimension is symbolic */
-struct shape shape_bind(struct shape s, int64_t batch);          /* DIM_ANY stays */
-/* Number of elements of a concrete shape; false if it is over ELEMENTS_MAX or overflows, or the shape is not concrete. */
+struct shape shape_bind(struct shape s, int64_t batch);          /* DIM_ANY stays; what overflows becomes INT64_MAX */
+/* Number of elements of a concrete shape; false if it is over ELEMENTS_MAX (leaving dimensions of 0 out, so that strides
+ * never overflow), or the shape is not concrete. */
 bool shape_elements(struct shape s, int64_t *ret);
 /* Writes "(batch,10)", "()" , "(3,)" as "(3)"; `?` for DIM_ANY. Returns buffer. */
 enum { SHAPE_TEXT_MAX = 8 * 32 };
