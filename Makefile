@@ -234,9 +234,9 @@ $(FOLDERS:%=unit-%):
 # ---------------------------------------------------------------- targets for tests
 
 TESTS := test-unit test-ops test-api layers test-docker
-MORE_TESTS := test-tsan test-clang test-isa
+MORE_TESTS := test-tsan test-clang test-isa-baseline test-isa-avx2
 
-.PHONY: test test-all ci test-unit test-ops test-api test-docker test-tsan test-clang test-isa demo bench coverage
+.PHONY: test test-all ci test-unit test-ops test-api test-docker test-tsan test-clang demo bench coverage
 test: ## unit, ops, API, layers, Docker; what is skipped is named, with the reason
 	+@.ci/test $(TESTS)
 
@@ -268,17 +268,24 @@ run-threaded: $(THREADED_PROGRAMS)
 	@.ci/unit $^
 
 test-clang: ## the release build and the unit tests with clang
-	+@$(MAKE) CC=clang VARIANT=release all run-unit
+	+@$(MAKE) CC=clang VARIANT=release $(BUILD)/release-clang/gradd
+	+@$(MAKE) CC=clang VARIANT=release run-unit
 
-# Digests must be the same without hardware FMA, in glibc's functions too, and on narrower vectors than this machine's.
+# Digests must be the same on narrower vectors than this machine's, and without hardware FMA, in glibc's functions too.
 DIGEST_PROGRAMS := $(call programs_in,tests/unit/engine) $(call programs_in,tests/unit/train)
 .PHONY: run-digest
 run-digest: $(DIGEST_PROGRAMS)
 	@.ci/unit $^
 
-test-isa: ## the unit tests of engine and train as on machines with fewer instructions
-	+@GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-FMA4 GRADD_ISA=baseline $(MAKE) VARIANT=release run-digest
-	+@GRADD_ISA=avx2 $(MAKE) VARIANT=release run-digest
+.PHONY: test-isa test-isa-baseline test-isa-avx2
+test-isa: test-isa-baseline test-isa-avx2 ## the unit tests of engine and train as on machines with fewer instructions
+
+test-isa-baseline:
+	+@GLIBC_TUNABLES=glibc.cpu.hwcaps=-FMA,-FMA4 GRADD_ISA=$(firstword $(ISAS)) $(MAKE) VARIANT=release run-digest
+
+test-isa-avx2:
+	+@if grep -qw avx2 /proc/cpuinfo; then GRADD_ISA=avx2 $(MAKE) VARIANT=release run-digest; \
+	else echo 'skipped: this processor has no AVX2'; fi
 
 demo: ## install what is missing, build, start a server, train on real data, and leave it running
 	@.ci/install build run demo
@@ -341,7 +348,7 @@ $(BUILD)/tidy/%.ok: % .clang-tidy | $(GEN)/version.h
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: FORCE
 FORCE:
