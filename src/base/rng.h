@@ -21,9 +21,12 @@ void philox4x32_10(const uint32_t key[2], const uint32_t counter[4], uint32_t re
 void rng_block(const struct rng *r, uint32_t block, uint32_t ret[4]);
 uint32_t rng_word(const struct rng *r, uint64_t element);        /* element below 2^34 */
 double rng_uniform(const struct rng *r, uint64_t element);       /* [0, 1): 53 bits, of words 2 * element and 2 * element + 1 */
-double rng_normal(const struct rng *r, uint64_t element);        /* standard normal, by base/functions.h, the same bits everywhere */
+/* Standard normal, the same bits everywhere: Box and Muller's cosine (element even) or sine (odd) of the two uniforms of elements
+ * 2 * (element / 2) and 2 * (element / 2) + 1, by base/functions.h. Nothing beyond 8.6. */
+double rng_normal(const struct rng *r, uint64_t element);
 
-/* The order of n things, as a function: a keyed Feistel permutation of [0, n) with cycle walking. n up to 2^32. */
+/* The order of n things, as a function: a keyed Feistel permutation of [0, n) of 6 rounds, with cycle walking. n is 1 to 2^32,
+ * i below n. The keys are words 0 to 5 of r. */
 struct permutation {
     uint64_t n;
     uint32_t half_bits;
