@@ -16,7 +16,7 @@ struct catalog;
 struct held_model {
     struct store_model record;  /* as of the moment it was held: `version` is the newest then */
     const struct model *model;
-    struct model_entry *entry;  /* internal */
+    struct cache_entry *entry;
 };
 
 struct held_version {
@@ -24,13 +24,13 @@ struct held_version {
     struct tensor *const *parameters; /* in declared order */
     const struct transform *transforms; /* transform_count of them, 0: a version without */
     size_t transform_count;
-    struct version_entry *entry; /* internal */
+    struct cache_entry *entry;
 };
 
 struct held_table {
     const struct store_dataset *record;
     const struct table *table;
-    struct table_entry *entry;  /* internal */
+    struct cache_entry *entry;
 };
 
 err_code catalog_new(struct store *s, model_decoder *decode, const struct limits *limits, struct catalog **ret, struct error *err);

@@ -51,7 +51,7 @@ struct answer_tensor {
 
 struct trace_node {
     const char *name;          /* as written, or _1, _2, ... in the order of the program */
-    const struct node *node;   /* of the bound graph, in the answer */
+    const struct node *node;   /* of the bound graph; borrowed from the prepared */
     const char *const *inputs; /* names, node->input_count */
     const struct tensor *value;
     const struct tensor *gradient; /* zeros where none flows */
@@ -81,12 +81,16 @@ err_code question_prepare(struct plans *p, const struct question *q, struct prep
 /* Whether question_prepare would find the plan in the cache: if not, preparing may take long. */
 bool question_is_planned(struct plans *p, const struct question *q);
 double prepared_flops(const struct prepared *p);
-/* The question's tensors must still live. */
+/* The question's tensors must still live, and the prepared must outlive the answer. */
 err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err);
 void prepared_free(struct prepared *p);
 
-/* Bytes of the arenas of predict and gradient at a batch: dry_run. 0 where the model can't be asked that. */
+/* What predict (the output) and gradient (of the cost, by every parameter) cost at a batch; 0 where the model can't be asked that. */
+struct question_cost {
+    size_t predict_bytes, gradient_bytes; /* of the arenas */
+    double predict_flops, gradient_flops;
+};
 struct model;
-err_code question_memory(const struct model *m, int64_t batch, size_t *ret_predict, size_t *ret_gradient, struct error *err);
+err_code question_cost(const struct model *m, int64_t batch, struct question_cost *ret, struct error *err);
 
 #endif
