@@ -45,7 +45,18 @@ enum { INPUTS_ANY = 1 << 20 };
 const char *attribute_name(enum attribute_key key);
 bool attribute_find(const char *name, size_t length, enum attribute_key *ret);
 enum attribute_kind attribute_kind_of(enum attribute_key key);
-/* Whether the op has the attribute, and whether it must be given; *ret_default (may be NULL) is its default where it has one. */
+const char *attribute_kind_text(enum attribute_kind kind); /* "a list of integers" */
+
+/* Whether the op has the attribute, and whether it must be given; *ret_default is its default, written only where it has one. Both may be NULL. */
 bool op_has_attribute(enum op op, enum attribute_key key, bool *ret_required, struct attribute *ret_default);
+
+/* The op's attributes, one by one in the order of ops.def; false at the end. */
+enum attribute_presence { ATTRIBUTE_REQUIRED, ATTRIBUTE_OPTIONAL, ATTRIBUTE_DEFAULTED };
+struct attribute_spec {
+    enum attribute_key key;
+    enum attribute_presence presence;
+    struct attribute fallback; /* ATTRIBUTE_DEFAULTED only */
+};
+bool op_attribute(enum op op, size_t index, struct attribute_spec *ret);
 
 #endif

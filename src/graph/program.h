@@ -19,6 +19,7 @@ struct program_node {
     size_t attribute_count;
     struct place place;                 /* of the op's name in the source */
     const struct place *input_places;   /* input_count of them, or NULL: where each input was written */
+    bool broken;                        /* has a mistake that was told: graph_build() skips it and what depends on it */
 };
 
 struct program;
@@ -26,14 +27,22 @@ struct program;
 struct program *program_new(void); /* NULL: no memory */
 void program_free(struct program *p);
 size_t program_size(const struct program *p);
-const struct program_node *program_node(const struct program *p, node_id id);
+const struct program_node *program_node(const struct program *p, node_id id); /* the pointer holds until the next node is added */
 node_id program_find(const struct program *p, const char *name); /* NODE_NONE if there is none */
 
-/* Copies `node` into the program. Checks arity, attributes (unknown, missing, kind) and that the name is free; adds an item to err
- * for each mistake. A node with mistakes is still added, so that reading can go on, and then *ret is valid too. */
+/* Copies `node` into the program. Checks arity, attributes (unknown, missing, kind; an integer is taken for a number, a list of one, a flag or a scalar
+ * tensor) and that the name is valid and free; adds an item to err for each mistake. A node with mistakes is still added, as broken (without its name, if
+ * that is the mistake), so that reading can go on, and then *ret is valid too; only for want of memory it is not, and is NODE_NONE. Of a node that is broken
+ * already only the name is checked. */
 err_code program_add(struct program *p, const struct program_node *node, node_id *ret, struct error *err);
 
-/* The node assigned last: the default of `of`. NODE_NONE in an empty program. */
+/* Names a node that has no name yet, as `place` says where. Errors: invalid_name, duplicate_name. */
+err_code program_set_name(struct program *p, node_id id, const char *name, struct place place, struct error *err);
+
+/* Whether some node is broken. */
+bool program_is_broken(const struct program *p);
+
+/* The node named last: the default of `of`. NODE_NONE in a program without names. */
 node_id program_last(const struct program *p);
 
 #endif
