@@ -15,7 +15,7 @@ node_id build_op(struct builder *b, enum op op, const node_id *inputs, size_t co
 node_id build_unary(struct builder *b, enum op op, node_id x);
 node_id build_binary(struct builder *b, enum op op, node_id x, node_id y);
 node_id build_where(struct builder *b, node_id condition, node_id x, node_id y);
-node_id build_scalar(struct builder *b, double value);                           /* Constant */
+node_id build_scalar(struct builder *b, double value);                           /* Constant; finite */
 node_id build_fill(struct builder *b, double value, struct shape shape);         /* a scalar Constant, expanded */
 node_id build_input(struct builder *b, const char *name, struct shape shape);
 node_id build_expand(struct builder *b, node_id x, struct shape shape);

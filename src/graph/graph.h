@@ -31,6 +31,7 @@ struct graph *graph_new(size_t nodes_max); /* limit on nodes; NULL: no memory */
 void graph_free(struct graph *g);
 err_code graph_copy(const struct graph *g, struct graph **ret, struct error *err);
 size_t graph_size(const struct graph *g);
+size_t graph_nodes_max(const struct graph *g);
 const struct node *graph_node(const struct graph *g, node_id id); /* the pointer holds until the next node is added */
 node_id graph_find(const struct graph *g, const char *name);
 
