@@ -53,8 +53,8 @@ struct trace_node {
     const char *name;          /* as written, or _1, _2, ... in the order of the program */
     const struct node *node;   /* of the bound graph; borrowed from the prepared */
     const char *const *inputs; /* names, node->input_count */
-    const struct tensor *value;
-    const struct tensor *gradient; /* zeros where none flows */
+    struct tensor *value;
+    struct tensor *gradient;   /* zeros where none flows */
     char **derivatives;        /* by input: a formula, "g * s1 * (1 - s1)"; NULL where nothing flows to that input */
 };
 

@@ -37,7 +37,8 @@ struct prediction {
 struct prediction prediction_of(const struct held_model *m, const struct held_version *v);
 /* NUMBERS: width values of row `row` of the output, transformed back, in the order of the target's columns. */
 void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret);
-/* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels: target->columns[0].labels in byte order, or NULL where the classes are numbers. */
-void prediction_class(const struct prediction *p, const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class);
+/* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels: target->columns[0].labels in byte order (there may be fewer than k), or NULL
+ * where the classes are numbers. */
+void prediction_class(const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class);
 
 #endif
