@@ -93,7 +93,7 @@ same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
 stale = $(if $(call same,$(strip $(file <$(1))),$(strip $(2))),,FORCE)
 write_stamp = @mkdir -p $(@D) && printf '%s\n' '$(strip $(1))' > $@
 
-FLAGS_TEXT := $(strip $(CC) $(CPP_FLAGS) $(C_FLAGS) $(LD_FLAGS) $(KERNEL_FLAGS))
+FLAGS_TEXT := $(strip $(CC) $(CPP_FLAGS) $(C_FLAGS) $(LD_FLAGS) $(KERNEL_FLAGS) $(foreach i,$(ISAS),$(ISA_$(i))) $(TEST_FLAGS))
 $(OUT)/flags: $(call stale,$(OUT)/flags,$(FLAGS_TEXT))
 	$(call write_stamp,$(FLAGS_TEXT))
 
