@@ -81,7 +81,8 @@ static struct error_item *next_item(struct error *err)
     return &err->items[err->item_count];
 }
 
-/* Counts the item and lists it if there is room; takes over its strings. `complete` says that all of them could be made. */
+/* Counts the item and lists it if there is room; takes over its strings. `complete` says that all of them could be
+ * made. */
 static void list_item(struct error *err, struct error_item item, bool complete)
 {
     struct error_item *slot = complete ? next_item(err) : NULL;
@@ -114,7 +115,7 @@ static void add_item(struct error *err, struct error_item item, const char *poin
     list_item(err, item, complete);
 }
 
-err_code error_set(struct error *err, err_code code, const char *format, ...)
+err_code(error_set)(struct error *err, err_code code, const char *format, ...)
 {
     if (err == NULL)
         return code;
@@ -128,7 +129,7 @@ err_code error_set(struct error *err, err_code code, const char *format, ...)
     return code;
 }
 
-err_code error_add(struct error *err, err_code code, struct place place, const char *format, ...)
+err_code(error_add)(struct error *err, err_code code, struct place place, const char *format, ...)
 {
     if (err == NULL)
         return code;
@@ -140,8 +141,8 @@ err_code error_add(struct error *err, err_code code, struct place place, const c
     return code;
 }
 
-err_code error_add_shapes(struct error *err, err_code code, struct place place, struct shape expected,
-                          struct shape actual, const char *format, ...)
+err_code(error_add_shapes)(struct error *err, err_code code, struct place place, struct shape expected,
+                           struct shape actual, const char *format, ...)
 {
     if (err == NULL)
         return code;
@@ -158,8 +159,8 @@ err_code error_add_shapes(struct error *err, err_code code, struct place place, 
     return code;
 }
 
-err_code error_add_cell(struct error *err, err_code code, int line, int64_t row, const char *field, const char *format,
-                        ...)
+err_code(error_add_cell)(struct error *err, err_code code, int line, int64_t row, const char *field, const char *format,
+                         ...)
 {
     if (err == NULL)
         return code;

@@ -100,4 +100,12 @@ const char *err_title(err_code code);     /* "operand shapes do not agree" */
 enum err_class err_class_of(err_code code);
 bool err_find(const char *name, err_code *ret); /* by name */
 
+#ifdef __clang_analyzer__
+/* The analyzer does not see that these return their code. error.c writes (error_set)(...) where it defines them. */
+#define error_set(err, code, ...) ((void)error_set(err, code, __VA_ARGS__), (code))
+#define error_add(err, code, ...) ((void)error_add(err, code, __VA_ARGS__), (code))
+#define error_add_shapes(err, code, ...) ((void)error_add_shapes(err, code, __VA_ARGS__), (code))
+#define error_add_cell(err, code, ...) ((void)error_add_cell(err, code, __VA_ARGS__), (code))
+#endif
+
 #endif
