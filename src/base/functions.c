@@ -70,7 +70,7 @@ static int parity(double y)
 }
 
 /* C17, F.10.4.4. */
-double fn_pow_special(double x, double y)
+static double pow_special(double x, double y)
 {
     if (y == 0 || x == 1)
         return 1;
@@ -94,9 +94,16 @@ double fn_pow_special(double x, double y)
     return negative ? -magnitude : magnitude;
 }
 
+void fn_pow_lanes(int lanes, const double *x, const double *y, double *result)
+{
+    for (int i = 0; i < lanes; i++)
+        if (!(x[i] > 0 && isfinite(x[i]) && isfinite(y[i])))
+            result[i] = pow_special(x[i], y[i]);
+}
+
 /* x = m 2^e is multiplied by those 192 bits of 2/pi that matter: the bits before them make multiples of 4, the bits after them
  * less than 2^-137 (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). */
-int fn_reduce_large(double x, double *ret_hi, double *ret_lo)
+static int reduce_large(double x, double *ret_hi, double *ret_lo)
 {
     /* 2/pi after 64 bits of 0 */
     static const uint64_t two_over_pi[] = {
@@ -158,4 +165,11 @@ int fn_reduce_large(double x, double *ret_hi, double *ret_lo)
     *ret_hi = flip ? -hi : hi;
     *ret_lo = flip ? -lo : lo;
     return signbit(x) ? -quadrant : quadrant;
+}
+
+void fn_reduce_lanes(int lanes, const double *x, int64_t *quadrant, double *hi, double *lo)
+{
+    for (int i = 0; i < lanes; i++)
+        if (fabs(x[i]) > FN_REDUCE_LARGE)
+            quadrant[i] = reduce_large(x[i], &hi[i], &lo[i]);
 }

@@ -4,6 +4,8 @@
 #ifndef GRADD_BASE_FUNCTIONS_H
 #define GRADD_BASE_FUNCTIONS_H
 
+#include <stdint.h>
+
 double fn_exp(double x);
 double fn_expm1(double x);
 double fn_log(double x);
@@ -15,11 +17,13 @@ double fn_pow(double x, double y);
 double fn_sigmoid(double x);  /* 1 / (1 + e^-x) */
 double fn_softplus(double x); /* log(1 + e^x), with its relative accuracy far below 0 too */
 
-/* For functions_vector.h alone. */
+/* For functions_vector.h alone: the lanes of a vector that are rare, done one by one. The others are left as they are. */
 
-/* |x| >= 2^20 less a multiple of pi/2: *ret_hi + *ret_lo, of which |hi| <= pi/4; returns the multiple modulo 4, maybe negative. */
-int fn_reduce_large(double x, double *ret_hi, double *ret_lo);
-/* fn_pow where x is not positive, or one of the two is not finite. */
-double fn_pow_special(double x, double y);
+/* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; quadrant is the multiple modulo 4, maybe
+ * negative. NaN for an infinity. */
+#define FN_REDUCE_LARGE 0x1p20
+void fn_reduce_lanes(int lanes, const double *x, int64_t *quadrant, double *hi, double *lo);
+/* Where x is not positive and finite, or y is not finite: x^y. */
+void fn_pow_lanes(int lanes, const double *x, const double *y, double *result);
 
 #endif

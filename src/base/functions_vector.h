@@ -233,14 +233,15 @@ V_INLINE vf64 v_two_sum(vf64 a, vf64 b, vf64 *ret_sum)
     return (a - (sum - b_part)) + (b - b_part);
 }
 
-/* e^(x + x_lo) = 2^k (1 + hi + lo), for |x| up to 2,000 and x_lo below its last bit; hi is e^r - 1 of a |r| <= ln(2) / 2 */
+/* e^(x + x_lo) = 2^k (1 + hi + lo), for |x| up to 2,000 and x_lo below its last bit; returns k. hi is e^r - 1 for |r| <= ln(2) / 2. */
 V_INLINE vi64 v_exp_parts(vf64 x, vf64 x_lo, vf64 *ret_hi, vf64 *ret_lo)
 {
     vf64 t = v_fma_f64(x, v_splat_f64(V_LOG2_E_F64), v_splat_f64(V_ROUND_F64));
     vf64 n = t - V_ROUND_F64;
     vf64 a = v_fma_f64(n, v_splat_f64(-V_LN2_HI_F64), x);
-    vf64 r = v_fma_f64(n, v_splat_f64(-V_LN2_LO_F64), a);
-    vf64 r_lo = v_fma_f64(n, v_splat_f64(-V_LN2_LO_F64), a - r) + x_lo;
+    vf64 b = v_fma_f64(n, v_splat_f64(-V_LN2_LO_F64), x_lo);
+    vf64 r = a + b;
+    vf64 r_lo = b - (r - a);
     vf64 tail = v_fma_f64(r * r, v_exp_tail_f64(r), v_fma_f64(r, r_lo, r_lo));
     vf64 hi = r + tail;
     *ret_hi = hi;
@@ -439,17 +440,8 @@ V_INLINE vi64 v_reduce(vf64 x, vf64 *ret_hi, vf64 *ret_lo)
     lost = v_fma_f64(n, v_splat_f64(-0x1.b839a252049c1p-104), lost);
     vf64 hi = c + lost;
     vf64 lo = lost - (hi - c);
-    vi64 large = v_abs_f64(x) > 0x1p20;
-    if (v_any_f64(large)) {
-        for (int i = 0; i < V_LANES_F64; i++) {
-            double lane_hi, lane_lo;
-            if (large[i] == 0)
-                continue;
-            quadrant[i] = fn_reduce_large(x[i], &lane_hi, &lane_lo);
-            hi[i] = lane_hi;
-            lo[i] = lane_lo;
-        }
-    }
+    if (v_any_f64(v_abs_f64(x) > FN_REDUCE_LARGE))
+        fn_reduce_lanes(V_LANES_F64, (const double *)&x, (int64_t *)&quadrant, (double *)&hi, (double *)&lo);
     *ret_hi = hi;
     *ret_lo = lo;
     return quadrant;
@@ -496,14 +488,12 @@ V_INLINE vf64 v_cos_f64(vf64 x)
 
 /* ---------------------------------------------------------------- pow */
 
-/* Lanes that v_pow leaves to fn_pow_special: x not positive and finite, or y not finite. */
+/* Does the lanes again where x is not positive and finite, or y not finite. */
 V_INLINE vf64 v_pow_fix(vf64 x, vf64 y, vf64 result)
 {
     vi64 usual = (x > 0.0) & (x < __builtin_inf()) & (v_abs_f64(y) < __builtin_inf());
     if (v_any_f64(~usual))
-        for (int i = 0; i < V_LANES_F64; i++)
-            if (usual[i] == 0)
-                result[i] = fn_pow_special(x[i], y[i]);
+        fn_pow_lanes(V_LANES_F64, (const double *)&x, (const double *)&y, (double *)&result);
     return result;
 }
 
