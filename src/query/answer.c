@@ -14,7 +14,8 @@ struct copying {
     struct answer *answer;
 };
 
-static bool has_nonfinite(const struct tensor *t) {
+static bool has_nonfinite(const struct tensor *t)
+{
     int64_t count = tensor_elements(t);
     double sum = 0;
     if (t->dtype == DTYPE_FLOAT32) {
@@ -31,7 +32,9 @@ static bool has_nonfinite(const struct tensor *t) {
     return sum != 0;
 }
 
-static err_code copy_tensor(struct copying *c, const struct planned_tensor *from, struct tensor **ret, struct error *err) {
+static err_code copy_tensor(struct copying *c, const struct planned_tensor *from, struct tensor **ret,
+                            struct error *err)
+{
     struct tensor *t = NULL;
     err_code code = tensor_new(c->question->dtype, from->shape, &t, err);
     if (code == ERR_ok) {
@@ -44,12 +47,14 @@ static err_code copy_tensor(struct copying *c, const struct planned_tensor *from
     return code;
 }
 
-static const char *keep(struct copying *c, const char *name) {
+static const char *keep(struct copying *c, const char *name)
+{
     return arena_copy(c->answer->arena, name, strlen(name));
 }
 
-static err_code copy_tensors(struct copying *c, const struct named_place *names, const struct planned_tensor *from, size_t count,
-                             struct answer_tensor **ret, size_t *ret_count, struct error *err) {
+static err_code copy_tensors(struct copying *c, const struct named_place *names, const struct planned_tensor *from,
+                             size_t count, struct answer_tensor **ret, size_t *ret_count, struct error *err)
+{
     struct answer_tensor *to = arena_array(c->answer->arena, count + 1, sizeof *to);
     if (!to) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -57,7 +62,8 @@ static err_code copy_tensors(struct copying *c, const struct named_place *names,
     *ret = to;
     for (size_t i = 0; i < count; i++) {
         to[i].name = keep(c, names[i].name);
-        err_code code = to[i].name ? copy_tensor(c, &from[i], &to[i].tensor, err) : error_set(err, ERR_out_of_memory, NULL);
+        err_code code =
+            to[i].name ? copy_tensor(c, &from[i], &to[i].tensor, err) : error_set(err, ERR_out_of_memory, NULL);
         if (code != ERR_ok) {
             return code;
         }
@@ -66,7 +72,8 @@ static err_code copy_tensors(struct copying *c, const struct named_place *names,
     return ERR_ok;
 }
 
-static err_code copy_independent(struct copying *c, struct error *err) {
+static err_code copy_independent(struct copying *c, struct error *err)
+{
     const struct question *q = c->question;
     struct answer *a = c->answer;
     a->independent = arena_array(a->arena, q->wrt_count + 1, sizeof *a->independent);
@@ -86,7 +93,8 @@ static err_code copy_independent(struct copying *c, struct error *err) {
 }
 
 /* The node's derivative by one input as a formula, or NULL where nothing flows to it. */
-static err_code formula_of(struct copying *c, node_id node, size_t input, char **ret, struct error *err) {
+static err_code formula_of(struct copying *c, node_id node, size_t input, char **ret, struct error *err)
+{
     struct graph *local = NULL;
     node_id root = NODE_NONE;
     struct text text = {0};
@@ -103,7 +111,8 @@ static err_code formula_of(struct copying *c, node_id node, size_t input, char *
     return code;
 }
 
-static err_code trace_one(struct copying *c, node_id id, struct trace_node *t, struct error *err) {
+static err_code trace_one(struct copying *c, node_id id, struct trace_node *t, struct error *err)
+{
     const struct node *n = graph_node(c->planned->bound, id);
     const char **inputs = arena_array(c->answer->arena, n->input_count + 1, sizeof *inputs);
     t->derivatives = arena_array(c->answer->arena, n->input_count + 1, sizeof(char *));
@@ -126,7 +135,8 @@ static err_code trace_one(struct copying *c, node_id id, struct trace_node *t, s
     return code;
 }
 
-static err_code copy_trace(struct copying *c, struct error *err) {
+static err_code copy_trace(struct copying *c, struct error *err)
+{
     struct answer *a = c->answer;
     size_t count = graph_size(c->planned->bound);
     a->nodes = arena_array(a->arena, count + 1, sizeof *a->nodes);
@@ -149,13 +159,17 @@ static err_code copy_trace(struct copying *c, struct error *err) {
     return ERR_ok;
 }
 
-err_code answer_make(const struct question *q, const struct planned *p, const struct run *run, struct answer *ret, struct error *err) {
+err_code answer_make(const struct question *q, const struct planned *p, const struct run *run, struct answer *ret,
+                     struct error *err)
+{
     struct answer answer = {.arena = arena_new()};
     struct copying c = {.question = q, .planned = p, .run = run, .answer = &answer};
-    err_code code = answer.arena ? copy_tensors(&c, q->of, p->values, p->value_count, &answer.values, &answer.value_count, err)
-                                 : error_set(err, ERR_out_of_memory, NULL);
+    err_code code = answer.arena
+                        ? copy_tensors(&c, q->of, p->values, p->value_count, &answer.values, &answer.value_count, err)
+                        : error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
-        code = copy_tensors(&c, q->wrt, p->gradients, p->gradient_count, &answer.gradients, &answer.gradient_count, err);
+        code =
+            copy_tensors(&c, q->wrt, p->gradients, p->gradient_count, &answer.gradients, &answer.gradient_count, err);
     }
     if (code == ERR_ok) {
         code = copy_independent(&c, err);
@@ -171,7 +185,8 @@ err_code answer_make(const struct question *q, const struct planned *p, const st
     return ERR_ok;
 }
 
-void answer_clear(struct answer *a) {
+void answer_clear(struct answer *a)
+{
     for (size_t i = 0; i < a->value_count; i++) {
         tensor_free(a->values[i].tensor);
     }

@@ -6,6 +6,7 @@
 #include "query/planned.h"
 
 /* Copies what the question asked for out of the run. */
-err_code answer_make(const struct question *q, const struct planned *p, const struct run *run, struct answer *ret, struct error *err);
+err_code answer_make(const struct question *q, const struct planned *p, const struct run *run, struct answer *ret,
+                     struct error *err);
 
 #endif

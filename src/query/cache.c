@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Entries stand in a chained hash table, and in a list from the one used last to the one used longest ago. An entry that is being made has value NULL
- * and is held by its maker and by those who wait for it. */
+/* Entries stand in a chained hash table, and in a list from the one used last to the one used longest ago. An entry
+ * that is being made has value NULL and is held by its maker and by those who wait for it. */
 struct cache_entry {
     struct cache_entry *chain;
     struct cache_entry *newer, *older;
@@ -28,7 +28,8 @@ struct cache {
 
 enum { BUCKETS_FIRST = 64 };
 
-static uint64_t hash_of(const char *key) {
+static uint64_t hash_of(const char *key)
+{
     uint64_t hash = 14695981039346656037ULL; /* FNV-1a */
     for (; *key; key++) {
         hash = (hash ^ (unsigned char)*key) * 1099511628211ULL;
@@ -36,7 +37,8 @@ static uint64_t hash_of(const char *key) {
     return hash;
 }
 
-static struct cache_entry **slot_of(struct cache *c, uint64_t hash, const char *key) {
+static struct cache_entry **slot_of(struct cache *c, uint64_t hash, const char *key)
+{
     struct cache_entry **slot = &c->buckets[hash & (c->bucket_count - 1)];
     while (*slot && ((*slot)->hash != hash || strcmp((*slot)->key, key) != 0)) {
         slot = &(*slot)->chain;
@@ -44,26 +46,30 @@ static struct cache_entry **slot_of(struct cache *c, uint64_t hash, const char *
     return slot;
 }
 
-static void list_remove(struct cache *c, struct cache_entry *e) {
+static void list_remove(struct cache *c, struct cache_entry *e)
+{
     *(e->newer ? &e->newer->older : &c->newest) = e->older;
     *(e->older ? &e->older->newer : &c->oldest) = e->newer;
 }
 
-static void list_push(struct cache *c, struct cache_entry *e) {
+static void list_push(struct cache *c, struct cache_entry *e)
+{
     e->newer = NULL;
     e->older = c->newest;
     *(c->newest ? &c->newest->newer : &c->oldest) = e;
     c->newest = e;
 }
 
-static void table_remove(struct cache *c, struct cache_entry *e) {
+static void table_remove(struct cache *c, struct cache_entry *e)
+{
     *slot_of(c, e->hash, e->key) = e->chain;
     c->entry_count--;
     list_remove(c, e);
 }
 
 /* Twice the buckets, if there is memory for them; chains only grow longer otherwise. */
-static void table_grow(struct cache *c) {
+static void table_grow(struct cache *c)
+{
     size_t count = c->bucket_count * 2;
     struct cache_entry **buckets = calloc(count, sizeof *buckets);
     if (!buckets) {
@@ -82,7 +88,8 @@ static void table_grow(struct cache *c) {
 }
 
 /* Takes what is over the bound out of the table; the caller ends the list after it has unlocked. */
-static struct cache_entry *evict(struct cache *c) {
+static struct cache_entry *evict(struct cache *c)
+{
     struct cache_entry *evicted = NULL;
     for (struct cache_entry *e = c->oldest, *newer; e && c->bytes > c->bytes_max; e = newer) {
         newer = e->newer;
@@ -96,7 +103,8 @@ static struct cache_entry *evict(struct cache *c) {
     return evicted;
 }
 
-static void end_list(struct cache *c, struct cache_entry *e) {
+static void end_list(struct cache *c, struct cache_entry *e)
+{
     for (struct cache_entry *next; e; e = next) {
         next = e->chain;
         c->end(e->value);
@@ -104,7 +112,8 @@ static void end_list(struct cache *c, struct cache_entry *e) {
     }
 }
 
-err_code cache_new(size_t bytes_max, cache_end *end, struct cache **ret, struct error *err) {
+err_code cache_new(size_t bytes_max, cache_end *end, struct cache **ret, struct error *err)
+{
     struct cache *c = calloc(1, sizeof *c);
     struct cache_entry **buckets = calloc(BUCKETS_FIRST, sizeof(struct cache_entry *));
     if (!c || !buckets) {
@@ -122,7 +131,8 @@ err_code cache_new(size_t bytes_max, cache_end *end, struct cache **ret, struct 
     return ERR_ok;
 }
 
-void cache_free(struct cache *c) {
+void cache_free(struct cache *c)
+{
     if (!c) {
         return;
     }
@@ -134,7 +144,8 @@ void cache_free(struct cache *c) {
     free(c);
 }
 
-static struct cache_entry *entry_new(uint64_t hash, const char *key) {
+static struct cache_entry *entry_new(uint64_t hash, const char *key)
+{
     size_t length = strlen(key) + 1;
     struct cache_entry *e = calloc(1, sizeof *e + length);
     if (e) {
@@ -144,8 +155,10 @@ static struct cache_entry *entry_new(uint64_t hash, const char *key) {
     return e;
 }
 
-/* Finds the key's entry, waiting while it is made. NULL: the caller makes it, into *ret_new, which is in the table and held. Called and returns locked. */
-static struct cache_entry *find_or_begin(struct cache *c, const char *key, struct cache_entry **ret_new) {
+/* Finds the key's entry, waiting while it is made. NULL: the caller makes it, into *ret_new, which is in the table and
+ * held. Called and returns locked. */
+static struct cache_entry *find_or_begin(struct cache *c, const char *key, struct cache_entry **ret_new)
+{
     uint64_t hash = hash_of(key);
     for (;;) {
         struct cache_entry *e = *slot_of(c, hash, key);
@@ -179,7 +192,9 @@ static struct cache_entry *find_or_begin(struct cache *c, const char *key, struc
     }
 }
 
-err_code cache_hold(struct cache *c, const char *key, cache_make *make, void *context, struct cache_entry **ret, struct error *err) {
+err_code cache_hold(struct cache *c, const char *key, cache_make *make, void *context, struct cache_entry **ret,
+                    struct error *err)
+{
     struct cache_entry *begun = NULL;
     pthread_mutex_lock(&c->mutex);
     struct cache_entry *found = find_or_begin(c, key, &begun);
@@ -215,7 +230,8 @@ err_code cache_hold(struct cache *c, const char *key, cache_make *make, void *co
     return code;
 }
 
-bool cache_has(struct cache *c, const char *key) {
+bool cache_has(struct cache *c, const char *key)
+{
     pthread_mutex_lock(&c->mutex);
     const struct cache_entry *e = *slot_of(c, hash_of(key), key);
     bool has = e && e->value;
@@ -223,11 +239,13 @@ bool cache_has(struct cache *c, const char *key) {
     return has;
 }
 
-void *cache_value(const struct cache_entry *e) {
+void *cache_value(const struct cache_entry *e)
+{
     return e->value;
 }
 
-void cache_release(struct cache *c, struct cache_entry *e) {
+void cache_release(struct cache *c, struct cache_entry *e)
+{
     if (!e) {
         return;
     }

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Three caches. Keys are internal ids, which are never used again, so nothing in them ever becomes stale: what was replaced is just not asked for any more. */
+/* Three caches. Keys are internal ids, which are never used again, so nothing in them ever becomes stale: what was
+ * replaced is just not asked for any more. */
 struct catalog {
     struct store *store;
     model_decoder *decode;
@@ -34,11 +35,13 @@ struct loaded_table {
     struct table table;
 };
 
-static void end_model(void *value) {
+static void end_model(void *value)
+{
     model_free(value);
 }
 
-static void end_version(void *value) {
+static void end_version(void *value)
+{
     struct loaded_version *v = value;
     store_version_clear(&v->record);
     tensors_free(v->parameters, v->parameter_count);
@@ -46,7 +49,8 @@ static void end_version(void *value) {
     free(v);
 }
 
-static void end_table(void *value) {
+static void end_table(void *value)
+{
     struct loaded_table *t = value;
     store_dataset_clear(&t->record);
     table_info_clear(&t->table.info);
@@ -54,7 +58,9 @@ static void end_table(void *value) {
     free(t);
 }
 
-err_code catalog_new(struct store *s, model_decoder *decode, const struct limits *limits, struct catalog **ret, struct error *err) {
+err_code catalog_new(struct store *s, model_decoder *decode, const struct limits *limits, struct catalog **ret,
+                     struct error *err)
+{
     struct catalog *c = calloc(1, sizeof *c);
     if (!c) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -76,7 +82,8 @@ err_code catalog_new(struct store *s, model_decoder *decode, const struct limits
     return ERR_ok;
 }
 
-void catalog_free(struct catalog *c) {
+void catalog_free(struct catalog *c)
+{
     if (c) {
         cache_free(c->models);
         cache_free(c->versions);
@@ -92,12 +99,14 @@ struct model_loading {
     const char *spec;
 };
 
-static err_code load_model(void *context, void **ret_value, size_t *ret_bytes, struct error *err) {
+static err_code load_model(void *context, void **ret_value, size_t *ret_bytes, struct error *err)
+{
     const struct model_loading *l = context;
     struct model *m = NULL;
     err_code code = l->catalog->decode(l->spec, l->catalog->limits, &m, err);
     if (code != ERR_ok) {
-        return error_set(err, ERR_internal, "a stored model can't be read: %s", err && err->detail ? err->detail : err_title(code));
+        return error_set(err, ERR_internal, "a stored model can't be read: %s",
+                         err && err->detail ? err->detail : err_title(code));
     }
     *ret_value = m;
     *ret_bytes = strlen(l->spec) + graph_size(m->graph) * 256;
@@ -105,7 +114,8 @@ static err_code load_model(void *context, void **ret_value, size_t *ret_bytes, s
 }
 
 /* Takes the record over, also on failure. */
-static err_code hold_model(struct catalog *c, struct store_model *record, struct held_model *ret, struct error *err) {
+static err_code hold_model(struct catalog *c, struct store_model *record, struct held_model *ret, struct error *err)
+{
     char key[KEY_MAX];
     snprintf(key, sizeof key, "%" PRId64, record->id);
     struct model_loading loading = {.catalog = c, .spec = record->spec};
@@ -119,26 +129,31 @@ static err_code hold_model(struct catalog *c, struct store_model *record, struct
     return ERR_ok;
 }
 
-err_code catalog_hold_model(struct catalog *c, const char *name, struct held_model *ret, struct error *err) {
+err_code catalog_hold_model(struct catalog *c, const char *name, struct held_model *ret, struct error *err)
+{
     struct store_model record = {0};
     err_code code = store_model_get(c->store, name, &record, err);
     return code == ERR_ok ? hold_model(c, &record, ret, err) : code;
 }
 
-err_code catalog_hold_model_id(struct catalog *c, int64_t id, struct held_model *ret, struct error *err) {
+err_code catalog_hold_model_id(struct catalog *c, int64_t id, struct held_model *ret, struct error *err)
+{
     struct store_model record = {0};
     err_code code = store_model_get_id(c->store, id, &record, err);
     return code == ERR_ok ? hold_model(c, &record, ret, err) : code;
 }
 
-void catalog_release_model(struct catalog *c, struct held_model *m) {
+void catalog_release_model(struct catalog *c, struct held_model *m)
+{
     cache_release(c->models, m->entry);
     store_model_clear(&m->record);
     *m = (struct held_model){0};
 }
 
-err_code catalog_put_model(struct catalog *c, const char *name, const char *spec, const struct model *m, bool replace, const struct store_key *key,
-                           struct store_model *ret, enum put_result *ret_result, struct error *err) {
+err_code catalog_put_model(struct catalog *c, const char *name, const char *spec, const struct model *m, bool replace,
+                           const struct store_key *key, struct store_model *ret, enum put_result *ret_result,
+                           struct error *err)
+{
     char digest[DIGEST_TEXT_MAX];
     struct digest d;
     digest_start(&d);
@@ -156,7 +171,8 @@ err_code catalog_put_model(struct catalog *c, const char *name, const char *spec
         tensors_digest(initial, m->parameter_count, parameters_digest);
         int64_t now = clock_now();
         struct store_model record = {.name = (char *)name, .spec = (char *)spec, .digest = digest, .created_at = now};
-        struct store_version version = {.created_at = now, .epoch = -1, .step = -1, .cost = NAN, .digest = parameters_digest};
+        struct store_version version = {
+            .created_at = now, .epoch = -1, .step = -1, .cost = NAN, .digest = parameters_digest};
         code = store_model_put(c->store, &record, &version, bytes, size, replace, key, ret, ret_result, err);
     }
     free(bytes);
@@ -166,7 +182,9 @@ err_code catalog_put_model(struct catalog *c, const char *name, const char *spec
 
 /* ---- versions ---- */
 
-err_code catalog_pack_parameters(struct tensor *const *parameters, size_t count, void **ret, size_t *ret_size, struct error *err) {
+err_code catalog_pack_parameters(struct tensor *const *parameters, size_t count, void **ret, size_t *ret_size,
+                                 struct error *err)
+{
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         if (!size_add(size, tensor_bytes(parameters[i]), &size)) {
@@ -188,7 +206,9 @@ err_code catalog_pack_parameters(struct tensor *const *parameters, size_t count,
 }
 
 /* The inverse of catalog_pack_parameters, straight from the store. */
-static err_code load_parameters(struct store *s, const struct model *m, const struct store_version *v, struct tensor ***ret, size_t *ret_size, struct error *err) {
+static err_code load_parameters(struct store *s, const struct model *m, const struct store_version *v,
+                                struct tensor ***ret, size_t *ret_size, struct error *err)
+{
     struct tensor **parameters = calloc(m->parameter_count ? m->parameter_count : 1, sizeof(struct tensor *));
     err_code code = parameters ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
     size_t size = 0;
@@ -226,7 +246,8 @@ struct version_loading {
     int64_t version;
 };
 
-static err_code load_version(void *context, void **ret_value, size_t *ret_bytes, struct error *err) {
+static err_code load_version(void *context, void **ret_value, size_t *ret_bytes, struct error *err)
+{
     const struct version_loading *l = context;
     struct loaded_version *v = calloc(1, sizeof *v);
     if (!v) {
@@ -240,7 +261,8 @@ static err_code load_version(void *context, void **ret_value, size_t *ret_bytes,
         v->parameter_count = code == ERR_ok ? m->parameter_count : 0;
     }
     if (code == ERR_ok && v->record.transforms) {
-        code = transforms_decode(v->record.transforms, v->record.transforms_size, &v->transforms, &v->transform_count, err);
+        code = transforms_decode(v->record.transforms, v->record.transforms_size, &v->transforms, &v->transform_count,
+                                 err);
     }
     if (code != ERR_ok) {
         end_version(v);
@@ -251,7 +273,9 @@ static err_code load_version(void *context, void **ret_value, size_t *ret_bytes,
     return ERR_ok;
 }
 
-err_code catalog_hold_version(struct catalog *c, const struct held_model *m, int64_t version, struct held_version *ret, struct error *err) {
+err_code catalog_hold_version(struct catalog *c, const struct held_model *m, int64_t version, struct held_version *ret,
+                              struct error *err)
+{
     struct version_loading loading = {.catalog = c, .model = m, .version = version ? version : m->record.version};
     char key[KEY_MAX];
     snprintf(key, sizeof key, "%" PRId64 ":%" PRId64, m->record.id, loading.version);
@@ -268,20 +292,27 @@ err_code catalog_hold_version(struct catalog *c, const struct held_model *m, int
     return code;
 }
 
-void catalog_release_version(struct catalog *c, struct held_version *v) {
+void catalog_release_version(struct catalog *c, struct held_version *v)
+{
     cache_release(c->versions, v->entry);
     *v = (struct held_version){0};
 }
 
-err_code catalog_add_version(struct catalog *c, const struct held_model *m, struct tensor *const *parameters, int64_t *ret_version, struct error *err) {
+err_code catalog_add_version(struct catalog *c, const struct held_model *m, struct tensor *const *parameters,
+                             int64_t *ret_version, struct error *err)
+{
     void *bytes = NULL;
     size_t size = 0;
     err_code code = catalog_pack_parameters(parameters, m->model->parameter_count, &bytes, &size, err);
     if (code == ERR_ok) {
         char digest[DIGEST_TEXT_MAX];
         tensors_digest(parameters, m->model->parameter_count, digest);
-        struct store_version version = {
-            .model_id = m->record.id, .created_at = clock_now(), .epoch = -1, .step = -1, .cost = NAN, .digest = digest};
+        struct store_version version = {.model_id = m->record.id,
+                                        .created_at = clock_now(),
+                                        .epoch = -1,
+                                        .step = -1,
+                                        .cost = NAN,
+                                        .digest = digest};
         code = store_version_add(c->store, &version, bytes, size, ret_version, err);
     }
     free(bytes);
@@ -295,7 +326,8 @@ struct table_loading {
     struct store_dataset *record; /* taken over on success */
 };
 
-static err_code load_table(void *context, void **ret_value, size_t *ret_bytes, struct error *err) {
+static err_code load_table(void *context, void **ret_value, size_t *ret_bytes, struct error *err)
+{
     struct table_loading *l = context;
     struct loaded_table *t = calloc(1, sizeof *t);
     if (!t) {
@@ -303,11 +335,10 @@ static err_code load_table(void *context, void **ret_value, size_t *ret_bytes, s
     }
     size_t size = 0;
     err_code code = table_info_decode(l->record->info, l->record->info_size, &t->table.info, err);
-    if (code == ERR_ok &&
-        (!size_mul((size_t)t->table.info.rows, t->table.info.width, &size) || !size_mul(size, sizeof(double), &size) ||
-         size > (size_t)l->catalog->limits->memory_bytes)) {
-        code = error_set(err, ERR_too_busy, "the data set '%s' does not fit into the memory of %" PRId64 " bytes", l->record->name,
-                         l->catalog->limits->memory_bytes);
+    if (code == ERR_ok && (!size_mul((size_t)t->table.info.rows, t->table.info.width, &size) ||
+                           !size_mul(size, sizeof(double), &size) || size > (size_t)l->catalog->limits->memory_bytes)) {
+        code = error_set(err, ERR_too_busy, "the data set '%s' does not fit into the memory of %" PRId64 " bytes",
+                         l->record->name, l->catalog->limits->memory_bytes);
     }
     if (code == ERR_ok) {
         t->table.values = malloc(size ? size : 1);
@@ -326,7 +357,8 @@ static err_code load_table(void *context, void **ret_value, size_t *ret_bytes, s
 }
 
 /* Takes the record over, also on failure. */
-static err_code hold_table(struct catalog *c, struct store_dataset *record, struct held_table *ret, struct error *err) {
+static err_code hold_table(struct catalog *c, struct store_dataset *record, struct held_table *ret, struct error *err)
+{
     char key[KEY_MAX];
     snprintf(key, sizeof key, "%" PRId64, record->id);
     struct table_loading loading = {.catalog = c, .record = record};
@@ -340,19 +372,22 @@ static err_code hold_table(struct catalog *c, struct store_dataset *record, stru
     return code;
 }
 
-err_code catalog_hold_table(struct catalog *c, const char *dataset, struct held_table *ret, struct error *err) {
+err_code catalog_hold_table(struct catalog *c, const char *dataset, struct held_table *ret, struct error *err)
+{
     struct store_dataset record = {0};
     err_code code = store_dataset_get(c->store, dataset, &record, err);
     return code == ERR_ok ? hold_table(c, &record, ret, err) : code;
 }
 
-err_code catalog_hold_table_id(struct catalog *c, int64_t id, struct held_table *ret, struct error *err) {
+err_code catalog_hold_table_id(struct catalog *c, int64_t id, struct held_table *ret, struct error *err)
+{
     struct store_dataset record = {0};
     err_code code = store_dataset_get_id(c->store, id, &record, err);
     return code == ERR_ok ? hold_table(c, &record, ret, err) : code;
 }
 
-void catalog_release_table(struct catalog *c, struct held_table *t) {
+void catalog_release_table(struct catalog *c, struct held_table *t)
+{
     cache_release(c->tables, t->entry);
     *t = (struct held_table){0};
 }

@@ -17,7 +17,8 @@ struct making {
     size_t output_count;
 };
 
-void planned_free(struct planned *p) {
+void planned_free(struct planned *p)
+{
     if (p) {
         plan_free(p->plan);
         graph_free(p->bound);
@@ -29,7 +30,8 @@ void planned_free(struct planned *p) {
     }
 }
 
-static struct planned_tensor add_output(struct making *m, node_id node, struct shape shape) {
+static struct planned_tensor add_output(struct making *m, node_id node, struct shape shape)
+{
     if (node == NODE_NONE) {
         return (struct planned_tensor){.shape = shape, .output = NO_OUTPUT};
     }
@@ -37,12 +39,15 @@ static struct planned_tensor add_output(struct making *m, node_id node, struct s
     return (struct planned_tensor){.shape = shape, .output = m->output_count++};
 }
 
-static struct shape written_shape(const struct making *m, node_id written) {
+static struct shape written_shape(const struct making *m, node_id written)
+{
     return graph_node(m->planned->bound, written)->shape;
 }
 
-/* A trace names every node: those without a name are _1, _2, ... in the order of the program, past the names that are taken. */
-static err_code name_all(struct graph **graph, struct error *err) {
+/* A trace names every node: those without a name are _1, _2, ... in the order of the program, past the names that are
+ * taken. */
+static err_code name_all(struct graph **graph, struct error *err)
+{
     const struct graph *g = *graph;
     struct graph *named = graph_new(0);
     err_code code = named ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
@@ -67,7 +72,8 @@ static err_code name_all(struct graph **graph, struct error *err) {
 }
 
 /* Which of wrt the value does not depend on, by the structure of the graph. */
-static err_code mark_independent(struct making *m, struct error *err) {
+static err_code mark_independent(struct making *m, struct error *err)
+{
     const struct planning *p = m->planning;
     unsigned char *needed = calloc(graph_size(m->graph), 1);
     if (!needed) {
@@ -82,7 +88,8 @@ static err_code mark_independent(struct making *m, struct error *err) {
 }
 
 /* Appends the gradients of of[0]: by wrt, or by every written node for a trace. */
-static err_code add_gradients(struct making *m, struct error *err) {
+static err_code add_gradients(struct making *m, struct error *err)
+{
     const struct planning *p = m->planning;
     const struct question *q = p->question;
     size_t written = graph_size(q->graph), count = q->trace ? written + q->wrt_count : q->wrt_count;
@@ -91,7 +98,8 @@ static err_code add_gradients(struct making *m, struct error *err) {
     node_id of = m->map[p->of[0]], cotangent = NODE_NONE;
     int64_t elements;
     if (code == ERR_ok && !q->cotangent && (!shape_elements(written_shape(m, p->of[0]), &elements) || elements != 1)) {
-        code = error_set(err, ERR_missing_cotangent, "'%s' is not a scalar: give a `cotangent` of its shape", q->of[0].name);
+        code = error_set(err, ERR_missing_cotangent, "'%s' is not a scalar: give a `cotangent` of its shape",
+                         q->of[0].name);
     }
     if (code == ERR_ok && q->cotangent) {
         struct builder b = {.graph = m->graph, .err = err};
@@ -122,7 +130,8 @@ static err_code add_gradients(struct making *m, struct error *err) {
     return code;
 }
 
-static err_code count_elements(struct making *m, const struct planned_tensor *tensors, size_t count, struct error *err) {
+static err_code count_elements(struct making *m, const struct planned_tensor *tensors, size_t count, struct error *err)
+{
     for (size_t i = 0; i < count; i++) {
         int64_t elements;
         if (!shape_elements(tensors[i].shape, &elements) ||
@@ -134,7 +143,8 @@ static err_code count_elements(struct making *m, const struct planned_tensor *te
 }
 
 /* Refuses an answer over the limit before anything is planned. */
-static err_code check_answer(struct making *m, struct error *err) {
+static err_code check_answer(struct making *m, struct error *err)
+{
     const struct question *q = m->planning->question;
     err_code code = count_elements(m, m->planned->values, m->planned->value_count, err);
     if (code == ERR_ok) {
@@ -150,7 +160,8 @@ static err_code check_answer(struct making *m, struct error *err) {
     return code;
 }
 
-static err_code simplify_and_plan(struct making *m, struct error *err) {
+static err_code simplify_and_plan(struct making *m, struct error *err)
+{
     struct graph *simple = NULL;
     node_id *outputs = calloc(m->output_count ? m->output_count : 1, sizeof *outputs);
     err_code code = outputs ? graph_simplify(m->graph, m->outputs, m->output_count, &simple, outputs, err)
@@ -167,11 +178,13 @@ static err_code simplify_and_plan(struct making *m, struct error *err) {
     return code;
 }
 
-static err_code begin(struct making *m, struct error *err) {
+static err_code begin(struct making *m, struct error *err)
+{
     const struct question *q = m->planning->question;
     struct planned *p = m->planned;
     size_t written = graph_size(q->graph), outputs;
-    if (!size_mul(written, q->trace ? 2 : 0, &outputs) || !size_add(outputs, q->of_count + q->wrt_count + 1, &outputs)) {
+    if (!size_mul(written, q->trace ? 2 : 0, &outputs) ||
+        !size_add(outputs, q->of_count + q->wrt_count + 1, &outputs)) {
         return error_set(err, ERR_limit_exceeded, "the question is too large");
     }
     m->map = calloc(written ? written : 1, sizeof *m->map);
@@ -193,7 +206,8 @@ static err_code begin(struct making *m, struct error *err) {
     return code == ERR_ok ? expand_grads(p->bound, &m->graph, m->map, err) : code;
 }
 
-err_code planned_make(const struct planning *planning, struct planned **ret, struct error *err) {
+err_code planned_make(const struct planning *planning, struct planned **ret, struct error *err)
+{
     const struct question *q = planning->question;
     struct making m = {.planning = planning, .planned = calloc(1, sizeof(struct planned))};
     err_code code = m.planned ? begin(&m, err) : error_set(err, ERR_out_of_memory, NULL);

@@ -1,6 +1,8 @@
-/* A planned question: everything about it that does not depend on the values, made once and shared by all who ask the same.
+/* A planned question: everything about it that does not depend on the values, made once and shared by all who ask the
+ * same.
  *
- * The way of the graph: written -> bound to the batch -> Grad nodes expanded -> gradients appended -> simplified -> planned. */
+ * The way of the graph: written -> bound to the batch -> Grad nodes expanded -> gradients appended -> simplified ->
+ * planned. */
 #ifndef GRADD_QUERY_PLANNED_H
 #define GRADD_QUERY_PLANNED_H
 
@@ -19,15 +21,15 @@ struct planned_tensor {
 
 struct planned {
     struct plan *plan;
-    struct graph *bound;               /* as written, with the batch known; the nodes of a trace */
-    struct planned_tensor *values;     /* of each `of` */
+    struct graph *bound;           /* as written, with the batch known; the nodes of a trace */
+    struct planned_tensor *values; /* of each `of` */
     size_t value_count;
-    struct planned_tensor *gradients;  /* of each wrt */
+    struct planned_tensor *gradients; /* of each wrt */
     size_t gradient_count;
-    bool *independent;                 /* of each wrt */
-    struct planned_tensor *traced;     /* trace: value and gradient of node i at 2 * i and 2 * i + 1 */
-    int64_t answer_elements;           /* of all tensors of the answer */
-    size_t bytes;                      /* all of it, for the cache */
+    bool *independent;             /* of each wrt */
+    struct planned_tensor *traced; /* trace: value and gradient of node i at 2 * i and 2 * i + 1 */
+    int64_t answer_elements;       /* of all tensors of the answer */
+    size_t bytes;                  /* all of it, for the cache */
 };
 
 /* `of` and `wrt` as node ids of q->graph; batch < 0: the graph has no symbolic shapes. */

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* One mutex guards everything. Tasks that wait or run stand in one list, in the order of their coming; a watchdog sleeps until the nearest deadline. */
+/* One mutex guards everything. Tasks that wait or run stand in one list, in the order of their coming; a watchdog
+ * sleeps until the nearest deadline. */
 struct task {
     struct task *next;
     pool_task *call;
@@ -16,8 +17,8 @@ struct task {
 
 struct pool {
     pthread_mutex_t mutex;
-    pthread_cond_t work;    /* a task has come, or the pool ends */
-    pthread_cond_t watch;   /* a nearer deadline has come, or the pool ends */
+    pthread_cond_t work;  /* a task has come, or the pool ends */
+    pthread_cond_t watch; /* a nearer deadline has come, or the pool ends */
     struct task *first, **last;
     size_t waiting, queue_max;
     bool ending;
@@ -27,7 +28,8 @@ struct pool {
     pthread_t threads[];
 };
 
-static struct task *next_waiting(struct pool *p) {
+static struct task *next_waiting(struct pool *p)
+{
     struct task *t = p->first;
     while (t && t->running) {
         t = t->next;
@@ -35,7 +37,8 @@ static struct task *next_waiting(struct pool *p) {
     return t;
 }
 
-static void remove_task(struct pool *p, const struct task *t) {
+static void remove_task(struct pool *p, const struct task *t)
+{
     struct task **at = &p->first;
     while (*at != t) {
         at = &(*at)->next;
@@ -46,7 +49,8 @@ static void remove_task(struct pool *p, const struct task *t) {
     }
 }
 
-static void *work(void *context) {
+static void *work(void *context)
+{
     struct pool *p = context;
     pthread_mutex_lock(&p->mutex);
     for (;;) {
@@ -71,7 +75,8 @@ static void *work(void *context) {
 }
 
 /* Sets the flags of tasks whose deadline has passed; returns the nearest of the others. */
-static int64_t cancel_late(struct pool *p, int64_t now) {
+static int64_t cancel_late(struct pool *p, int64_t now)
+{
     int64_t nearest = INT64_MAX;
     for (struct task *t = p->first; t; t = t->next) {
         if (t->deadline <= now) {
@@ -84,7 +89,8 @@ static int64_t cancel_late(struct pool *p, int64_t now) {
     return nearest;
 }
 
-static void *watch(void *context) {
+static void *watch(void *context)
+{
     struct pool *p = context;
     pthread_mutex_lock(&p->mutex);
     while (!p->ending) {
@@ -100,7 +106,8 @@ static void *watch(void *context) {
     return NULL;
 }
 
-static void condition_init(pthread_cond_t *condition) {
+static void condition_init(pthread_cond_t *condition)
+{
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -108,7 +115,8 @@ static void condition_init(pthread_cond_t *condition) {
     pthread_condattr_destroy(&attributes);
 }
 
-err_code pool_new(int threads, size_t queue_max, struct pool **ret, struct error *err) {
+err_code pool_new(int threads, size_t queue_max, struct pool **ret, struct error *err)
+{
     struct pool *p = calloc(1, sizeof *p + (size_t)threads * sizeof p->threads[0]);
     if (!p) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -119,7 +127,8 @@ err_code pool_new(int threads, size_t queue_max, struct pool **ret, struct error
     p->last = &p->first;
     p->queue_max = queue_max;
     p->has_watchdog = pthread_create(&p->watchdog, NULL, watch, p) == 0;
-    while (p->has_watchdog && p->thread_count < threads && pthread_create(&p->threads[p->thread_count], NULL, work, p) == 0) {
+    while (p->has_watchdog && p->thread_count < threads &&
+           pthread_create(&p->threads[p->thread_count], NULL, work, p) == 0) {
         p->thread_count++;
     }
     if (p->thread_count < threads) {
@@ -130,7 +139,8 @@ err_code pool_new(int threads, size_t queue_max, struct pool **ret, struct error
     return ERR_ok;
 }
 
-void pool_free(struct pool *p) {
+void pool_free(struct pool *p)
+{
     if (!p) {
         return;
     }
@@ -156,7 +166,9 @@ void pool_free(struct pool *p) {
     free(p);
 }
 
-err_code pool_submit(struct pool *p, pool_task *call, void *context, atomic_bool *cancel, int64_t seconds, struct error *err) {
+err_code pool_submit(struct pool *p, pool_task *call, void *context, atomic_bool *cancel, int64_t seconds,
+                     struct error *err)
+{
     struct task *t = calloc(1, sizeof *t);
     if (!t) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -183,8 +195,9 @@ err_code pool_submit(struct pool *p, pool_task *call, void *context, atomic_bool
     pthread_mutex_unlock(&p->mutex);
     if (refused != ERR_ok) {
         free(t);
-        return refused == ERR_stopping ? error_set(err, refused, "the server is stopping")
-                                       : error_set(err, refused, "%zu requests wait for the compute pool already", p->queue_max);
+        return refused == ERR_stopping
+                   ? error_set(err, refused, "the server is stopping")
+                   : error_set(err, refused, "%zu requests wait for the compute pool already", p->queue_max);
     }
     return ERR_ok;
 }

@@ -22,15 +22,17 @@ struct prepared {
     const struct question *question;
     struct cache_entry *entry;
     const struct planned *planned;
-    const void **bound;      /* of each input of the plan */
-    struct tensor **casts;   /* owned; NULL where the client's tensor is used as it is */
+    const void **bound;    /* of each input of the plan */
+    struct tensor **casts; /* owned; NULL where the client's tensor is used as it is */
 };
 
-static void end_planned(void *value) {
+static void end_planned(void *value)
+{
     planned_free(value);
 }
 
-err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err) {
+err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err)
+{
     struct plans *p = calloc(1, sizeof *p);
     if (!p) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -46,7 +48,8 @@ err_code plans_new(const struct limits *limits, struct plans **ret, struct error
     return ERR_ok;
 }
 
-void plans_free(struct plans *p) {
+void plans_free(struct plans *p)
+{
     if (p) {
         cache_free(p->cache);
         free(p);
@@ -62,13 +65,15 @@ struct resolved {
     int64_t batch;                /* < 0: the graph has no symbolic shapes */
 };
 
-static void resolved_clear(struct resolved *r) {
+static void resolved_clear(struct resolved *r)
+{
     free(r->of);
     free(r->wrt);
     free(r->values);
 }
 
-static void add_unknown_name(const struct graph *g, const char *name, struct place place, struct error *err) {
+static void add_unknown_name(const struct graph *g, const char *name, struct place place, struct error *err)
+{
     struct guess guess = {.name = name};
     for (size_t i = 0; err->total < GUESSES_MAX && i < graph_size(g); i++) {
         const char *candidate = graph_node(g, (node_id)i)->name;
@@ -84,7 +89,9 @@ static void add_unknown_name(const struct graph *g, const char *name, struct pla
 }
 
 /* One id a name, NODE_NONE for those with a mistake. */
-static err_code resolve_names(const struct graph *g, const struct named_place *names, size_t count, node_id **ret, struct error *err) {
+static err_code resolve_names(const struct graph *g, const struct named_place *names, size_t count, node_id **ret,
+                              struct error *err)
+{
     node_id *nodes = calloc(count + 1, sizeof *nodes);
     unsigned char *seen = calloc(graph_size(g) + 1, 1);
     if (!nodes || !seen) {
@@ -108,7 +115,8 @@ static err_code resolve_names(const struct graph *g, const struct named_place *n
 }
 
 /* The batch that a value tells, checked against the one known so far. */
-static bool batch_agrees(struct shape declared, struct shape given, int64_t *batch) {
+static bool batch_agrees(struct shape declared, struct shape given, int64_t *batch)
+{
     for (int i = 0; i < declared.rank; i++) {
         if (declared.dim[i] < 0 && declared.dim[i] != DIM_ANY) {
             int64_t times = -declared.dim[i];
@@ -121,7 +129,8 @@ static bool batch_agrees(struct shape declared, struct shape given, int64_t *bat
     return true;
 }
 
-static bool shape_fits(struct shape declared, struct shape given) {
+static bool shape_fits(struct shape declared, struct shape given)
+{
     bool fits = declared.rank == given.rank;
     for (int i = 0; fits && i < declared.rank; i++) {
         fits = declared.dim[i] < 0 || declared.dim[i] == given.dim[i];
@@ -129,7 +138,9 @@ static bool shape_fits(struct shape declared, struct shape given) {
     return fits;
 }
 
-static void take_value(const struct question *q, const struct named_tensor *value, struct resolved *r, struct error *err) {
+static void take_value(const struct question *q, const struct named_tensor *value, struct resolved *r,
+                       struct error *err)
+{
     node_id node = graph_find(q->graph, value->name);
     if (node == NODE_NONE) {
         add_unknown_name(q->graph, value->name, value->place, err);
@@ -139,12 +150,13 @@ static void take_value(const struct question *q, const struct named_tensor *valu
     struct shape given = value->tensor->shape;
     char text[SHAPE_TEXT_MAX], declared[SHAPE_TEXT_MAX];
     if (leaf->op != OP_Input) {
-        error_add(err, ERR_invalid_value, value->place, "'%s' is computed by the program; only inputs take values", value->name);
+        error_add(err, ERR_invalid_value, value->place, "'%s' is computed by the program; only inputs take values",
+                  value->name);
     } else if (r->values[node]) {
         error_add(err, ERR_invalid_value, value->place, "'%s' is a parameter: its value is the version's", value->name);
     } else if (!shape_fits(leaf->shape, given)) {
-        error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given, "'%s' is %s but its value is %s", value->name,
-                         shape_text(leaf->shape, declared), shape_text(given, text));
+        error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given, "'%s' is %s but its value is %s",
+                         value->name, shape_text(leaf->shape, declared), shape_text(given, text));
     } else if (!batch_agrees(leaf->shape, given, &r->batch)) {
         error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given,
                          "'%s' is %s, and batch is %" PRId64 " by another input, but its value is %s", value->name,
@@ -154,7 +166,8 @@ static void take_value(const struct question *q, const struct named_tensor *valu
     }
 }
 
-static bool has_symbolic_leaf(const struct graph *g) {
+static bool has_symbolic_leaf(const struct graph *g)
+{
     for (size_t i = 0; i < graph_size(g); i++) {
         const struct node *n = graph_node(g, (node_id)i);
         if (n->op == OP_Input && !shape_is_concrete(n->shape)) {
@@ -165,7 +178,8 @@ static bool has_symbolic_leaf(const struct graph *g) {
 }
 
 /* Every leaf that the question needs must have a value: all of them for a trace, else what `of` needs. */
-static err_code check_needed(const struct question *q, const struct resolved *r, struct error *err) {
+static err_code check_needed(const struct question *q, const struct resolved *r, struct error *err)
+{
     unsigned char *needed = calloc(graph_size(q->graph) + 1, 1);
     if (!needed) {
         return error_set(err, ERR_out_of_memory, NULL);
@@ -187,7 +201,8 @@ static err_code check_needed(const struct question *q, const struct resolved *r,
     return ERR_ok;
 }
 
-static void check_cotangent(const struct question *q, const struct resolved *r, struct error *err) {
+static void check_cotangent(const struct question *q, const struct resolved *r, struct error *err)
+{
     if (q->kind != QUESTION_GRADIENT || r->of[0] == NODE_NONE) {
         return;
     }
@@ -202,14 +217,16 @@ static void check_cotangent(const struct question *q, const struct resolved *r, 
                              shape_text(q->cotangent->shape, given));
         }
     } else if (shape_is_concrete(bound) && shape_elements(bound, &elements) && elements != 1) {
-        error_add(err, ERR_missing_cotangent, (struct place){.pointer = "/cotangent"},
-                  "'%s' is %s, not a scalar: say with `cotangent`, a tensor of that shape, how its elements are weighed", q->of[0].name,
-                  shape_text(bound, expected));
+        error_add(
+            err, ERR_missing_cotangent, (struct place){.pointer = "/cotangent"},
+            "'%s' is %s, not a scalar: say with `cotangent`, a tensor of that shape, how its elements are weighed",
+            q->of[0].name, shape_text(bound, expected));
     }
 }
 
 /* Looks everything up; all mistakes are items of `found`. */
-static err_code resolve_all(const struct question *q, struct resolved *r, struct error *found) {
+static err_code resolve_all(const struct question *q, struct resolved *r, struct error *found)
+{
     r->batch = -1;
     r->values = calloc(graph_size(q->graph) + 1, sizeof(struct tensor *));
     if (!r->values || resolve_names(q->graph, q->of, q->of_count, &r->of, found) != ERR_ok ||
@@ -229,7 +246,8 @@ static err_code resolve_all(const struct question *q, struct resolved *r, struct
     return check_needed(q, r, found);
 }
 
-static err_code resolve(const struct question *q, struct resolved *r, struct error *err) {
+static err_code resolve(const struct question *q, struct resolved *r, struct error *err)
+{
     struct error found = {0};
     err_code code = resolve_all(q, r, &found);
     bool mistaken = found.total > 0;
@@ -242,9 +260,11 @@ static err_code resolve(const struct question *q, struct resolved *r, struct err
 
 /* ---- the plan ---- */
 
-static char *plan_key(const struct question *q, const struct resolved *r, struct error *err) {
+static char *plan_key(const struct question *q, const struct resolved *r, struct error *err)
+{
     struct text key = {0};
-    text_printf(&key, "%s %d %d %" PRId64 " %d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace, q->cotangent != NULL);
+    text_printf(&key, "%s %d %d %" PRId64 " %d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
+                q->cotangent != NULL);
     for (size_t i = 0; i < q->of_count; i++) {
         text_printf(&key, " %" PRIu32, r->of[i]);
     }
@@ -259,7 +279,8 @@ static char *plan_key(const struct question *q, const struct resolved *r, struct
     return taken;
 }
 
-static err_code make_plan(void *context, void **ret_value, size_t *ret_bytes, struct error *err) {
+static err_code make_plan(void *context, void **ret_value, size_t *ret_bytes, struct error *err)
+{
     struct planned *p = NULL;
     err_code code = planned_make(context, &p, err);
     if (code == ERR_ok) {
@@ -269,7 +290,9 @@ static err_code make_plan(void *context, void **ret_value, size_t *ret_bytes, st
     return code;
 }
 
-static err_code hold_plan(struct plans *plans, const struct question *q, const struct resolved *r, struct cache_entry **ret, struct error *err) {
+static err_code hold_plan(struct plans *plans, const struct question *q, const struct resolved *r,
+                          struct cache_entry **ret, struct error *err)
+{
     struct planning planning = {.question = q,
                                 .of = r->of,
                                 .wrt = r->wrt,
@@ -282,7 +305,8 @@ static err_code hold_plan(struct plans *plans, const struct question *q, const s
     return code;
 }
 
-bool question_is_planned(struct plans *plans, const struct question *q) {
+bool question_is_planned(struct plans *plans, const struct question *q)
+{
     struct resolved r = {0};
     struct error ignored = {0};
     bool has = false;
@@ -298,11 +322,13 @@ bool question_is_planned(struct plans *plans, const struct question *q) {
 
 /* ---- the values ---- */
 
-static const struct tensor *value_of(const struct question *q, const struct resolved *r, const char *leaf) {
+static const struct tensor *value_of(const struct question *q, const struct resolved *r, const char *leaf)
+{
     return strcmp(leaf, COTANGENT_NAME) == 0 ? q->cotangent : r->values[graph_find(q->graph, leaf)];
 }
 
-static err_code bind_values(struct prepared *p, const struct resolved *r, struct error *err) {
+static err_code bind_values(struct prepared *p, const struct resolved *r, struct error *err)
+{
     const struct plan *plan = p->planned->plan;
     size_t count = plan_input_count(plan);
     p->bound = calloc(count + 1, sizeof *p->bound);
@@ -314,9 +340,9 @@ static err_code bind_values(struct prepared *p, const struct resolved *r, struct
         const struct tensor *value = value_of(p->question, r, plan_input_name(plan, i));
         if (!shape_equal(value->shape, plan_input_shape(plan, i))) { /* a cotangent whose shape only the batch told */
             char expected[SHAPE_TEXT_MAX], given[SHAPE_TEXT_MAX];
-            error_add_shapes(err, ERR_shape_mismatch, p->question->cotangent_place, plan_input_shape(plan, i), value->shape,
-                             "the cotangent is %s but '%s' is %s", shape_text(value->shape, given), p->question->of[0].name,
-                             shape_text(plan_input_shape(plan, i), expected));
+            error_add_shapes(err, ERR_shape_mismatch, p->question->cotangent_place, plan_input_shape(plan, i),
+                             value->shape, "the cotangent is %s but '%s' is %s", shape_text(value->shape, given),
+                             p->question->of[0].name, shape_text(plan_input_shape(plan, i), expected));
             return error_close(err, ERR_invalid_query, "the query");
         }
         if (value->dtype != p->question->dtype) {
@@ -331,7 +357,8 @@ static err_code bind_values(struct prepared *p, const struct resolved *r, struct
     return ERR_ok;
 }
 
-err_code question_prepare(struct plans *plans, const struct question *q, struct prepared **ret, struct error *err) {
+err_code question_prepare(struct plans *plans, const struct question *q, struct prepared **ret, struct error *err)
+{
     struct resolved r = {0};
     struct prepared *p = calloc(1, sizeof *p);
     err_code code = p ? resolve(q, &r, err) : error_set(err, ERR_out_of_memory, NULL);
@@ -353,11 +380,13 @@ err_code question_prepare(struct plans *plans, const struct question *q, struct 
     return ERR_ok;
 }
 
-double prepared_flops(const struct prepared *p) {
+double prepared_flops(const struct prepared *p)
+{
     return plan_flops(p->planned->plan);
 }
 
-err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err) {
+err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
+{
     struct run *run = NULL;
     err_code code = run_new(p->planned->plan, &run, err);
     if (code == ERR_ok) {
@@ -373,7 +402,8 @@ err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answ
     return code;
 }
 
-void prepared_free(struct prepared *p) {
+void prepared_free(struct prepared *p)
+{
     if (!p) {
         return;
     }

@@ -1,7 +1,8 @@
 /* Questions about a graph, and their answers: the one door to the calculus, whoever asks.
  *
- * A question is asked in two steps: question_prepare finds or makes the plan and checks the values against it; prepared_run computes. Plans are cached by
- * (graph, shapes, kind, of, wrt, dtype, trace), bounded, shared, and made outside locks. */
+ * A question is asked in two steps: question_prepare finds or makes the plan and checks the values against it;
+ * prepared_run computes. Plans are cached by (graph, shapes, kind, of, wrt, dtype, trace), bounded, shared, and made
+ * outside locks. */
 #ifndef GRADD_QUERY_QUESTION_H
 #define GRADD_QUERY_QUESTION_H
 
@@ -28,20 +29,21 @@ struct named_place {
 
 struct question {
     enum question_kind kind;
-    const struct graph *graph;         /* as written; may have `batch` and Grad nodes */
-    const char *graph_key;             /* what tells this graph from all others: "model:17" or "program:<digest>" */
+    const struct graph *graph; /* as written; may have `batch` and Grad nodes */
+    const char *graph_key;     /* what tells this graph from all others: "model:17" or "program:<digest>" */
     enum dtype dtype;
-    const struct named_place *of;      /* names of nodes; evaluate: any number; gradient: one */
+    const struct named_place *of; /* names of nodes; evaluate: any number; gradient: one */
     size_t of_count;
-    const struct named_place *wrt;     /* names of leaves or inner nodes */
+    const struct named_place *wrt; /* names of leaves or inner nodes */
     size_t wrt_count;
     const struct named_tensor *inputs; /* values of leaves, by name */
     size_t input_count;
-    const struct named_tensor *parameters; /* values of the other leaves; never in the client's hands, so unknown names are bugs */
+    const struct named_tensor
+        *parameters; /* values of the other leaves; never in the client's hands, so unknown names are bugs */
     size_t parameter_count;
-    const struct tensor *cotangent;    /* gradient: of's shape; NULL if of has one element */
+    const struct tensor *cotangent; /* gradient: of's shape; NULL if of has one element */
     struct place cotangent_place;
-    bool trace;                        /* gradient: every node's value and gradient */
+    bool trace; /* gradient: every node's value and gradient */
 };
 
 struct answer_tensor {
@@ -54,29 +56,30 @@ struct trace_node {
     const struct node *node;   /* of the bound graph; borrowed from the prepared */
     const char *const *inputs; /* names, node->input_count */
     struct tensor *value;
-    struct tensor *gradient;   /* zeros where none flows */
-    char **derivatives;        /* by input: a formula, "g * s1 * (1 - s1)"; NULL where nothing flows to that input */
+    struct tensor *gradient; /* zeros where none flows */
+    char **derivatives;      /* by input: a formula, "g * s1 * (1 - s1)"; NULL where nothing flows to that input */
 };
 
 struct answer {
-    struct answer_tensor *values;    /* of each `of` */
+    struct answer_tensor *values; /* of each `of` */
     size_t value_count;
     struct answer_tensor *gradients; /* of each wrt */
     size_t gradient_count;
-    const char **independent;        /* those of wrt that `of` does not depend on */
+    const char **independent; /* those of wrt that `of` does not depend on */
     size_t independent_count;
     struct trace_node *nodes;
     size_t node_count;
-    const char **backward;           /* names, in the order in which gradients were computed */
+    const char **backward; /* names, in the order in which gradients were computed */
     size_t backward_count;
-    bool nonfinite;                  /* some element of some tensor is not finite */
-    struct arena *arena;             /* owns names and arrays */
+    bool nonfinite;      /* some element of some tensor is not finite */
+    struct arena *arena; /* owns names and arrays */
 };
 void answer_clear(struct answer *a);
 
 struct prepared;
-/* Checks everything and finds or makes the plan. All mistakes are items: unknown names (with a guess) in of, wrt and inputs, missing inputs, shapes, batch sizes that
- * do not agree, a missing cotangent, an answer over the limit on elements. */
+/* Checks everything and finds or makes the plan. All mistakes are items: unknown names (with a guess) in of, wrt and
+ * inputs, missing inputs, shapes, batch sizes that do not agree, a missing cotangent, an answer over the limit on
+ * elements. */
 err_code question_prepare(struct plans *p, const struct question *q, struct prepared **ret, struct error *err);
 /* Whether question_prepare would find the plan in the cache: if not, preparing may take long. */
 bool question_is_planned(struct plans *p, const struct question *q);
@@ -85,7 +88,8 @@ double prepared_flops(const struct prepared *p);
 err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err);
 void prepared_free(struct prepared *p);
 
-/* What predict (the output) and gradient (of the cost, by every parameter) cost at a batch; 0 where the model can't be asked that. */
+/* What predict (the output) and gradient (of the cost, by every parameter) cost at a batch; 0 where the model can't be
+ * asked that. */
 struct question_cost {
     size_t predict_bytes, gradient_bytes; /* of the arenas */
     double predict_flops, gradient_flops;

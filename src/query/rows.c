@@ -6,7 +6,8 @@
 #include <string.h>
 
 /* The input of the model that a transform makes, or NODE_NONE. */
-static node_id input_of(const struct model *m, const struct transform *t) {
+static node_id input_of(const struct model *m, const struct transform *t)
+{
     for (size_t i = 0; i < m->input_count; i++) {
         const char *name = graph_node(m->graph, m->inputs[i])->name;
         if (strcmp(name, t->input) == 0) {
@@ -17,7 +18,8 @@ static node_id input_of(const struct model *m, const struct transform *t) {
 }
 
 /* The column of that name in any of the version's transforms. */
-static bool knows_column(const struct held_version *v, const char *column, struct guess *guess) {
+static bool knows_column(const struct held_version *v, const char *column, struct guess *guess)
+{
     for (size_t i = 0; i < v->transform_count; i++) {
         for (size_t k = 0; k < v->transforms[i].column_count; k++) {
             if (strcmp(v->transforms[i].columns[k].column, column) == 0) {
@@ -29,22 +31,25 @@ static bool knows_column(const struct held_version *v, const char *column, struc
     return false;
 }
 
-static void check_columns(const struct held_version *v, const struct row *row, struct error *err) {
+static void check_columns(const struct held_version *v, const struct row *row, struct error *err)
+{
     for (size_t i = 0; i < row->count; i++) {
         struct guess guess = {.name = row->cells[i].column};
         if (knows_column(v, row->cells[i].column, &guess)) {
             continue;
         }
         if (guess.best) {
-            error_add(err, ERR_unknown_column, row->cells[i].place, "no column '%s' was bound in training; did you mean '%s'?",
-                      row->cells[i].column, guess.best);
+            error_add(err, ERR_unknown_column, row->cells[i].place,
+                      "no column '%s' was bound in training; did you mean '%s'?", row->cells[i].column, guess.best);
         } else {
-            error_add(err, ERR_unknown_column, row->cells[i].place, "no column '%s' was bound in training", row->cells[i].column);
+            error_add(err, ERR_unknown_column, row->cells[i].place, "no column '%s' was bound in training",
+                      row->cells[i].column);
         }
     }
 }
 
-static const struct cell *find_cell(const struct row *row, const char *column) {
+static const struct cell *find_cell(const struct row *row, const char *column)
+{
     for (size_t i = 0; i < row->count; i++) {
         if (strcmp(row->cells[i].column, column) == 0) {
             return &row->cells[i];
@@ -53,13 +58,16 @@ static const struct cell *find_cell(const struct row *row, const char *column) {
     return NULL;
 }
 
-static size_t values_of(struct shape shape) {
+static size_t values_of(struct shape shape)
+{
     int64_t elements = 0;
     return shape_elements(shape, &elements) ? (size_t)elements : 0;
 }
 
 /* One cell through its column's transform into `width` values. */
-static void transform_cell(const struct transform *t, size_t column, const struct row *row, double *ret, struct error *err) {
+static void transform_cell(const struct transform *t, size_t column, const struct row *row, double *ret,
+                           struct error *err)
+{
     const struct transform_column *c = &t->columns[column];
     const struct cell *cell = find_cell(row, c->column);
     if (!cell) {
@@ -69,7 +77,8 @@ static void transform_cell(const struct transform *t, size_t column, const struc
     } else if (c->type == COLUMN_NUMBER && cell->label) {
         error_add(err, ERR_wrong_type, cell->place, "'%s' is a number, not a string", c->column);
     } else if (c->type == COLUMN_NUMBER && cell->count != values_of(c->shape)) {
-        error_add(err, ERR_shape_mismatch, cell->place, "'%s' has %zu values, not %zu", c->column, values_of(c->shape), cell->count);
+        error_add(err, ERR_shape_mismatch, cell->place, "'%s' has %zu values, not %zu", c->column, values_of(c->shape),
+                  cell->count);
     } else {
         struct error found = {0};
         if (transform_value(t, column, cell->numbers, cell->label, ret, &found) != ERR_ok) {
@@ -80,8 +89,9 @@ static void transform_cell(const struct transform *t, size_t column, const struc
 }
 
 /* All rows of one input. */
-static err_code fill_input(const struct model *m, const struct transform *t, node_id node, const struct row *rows, size_t row_count, struct tensor **ret,
-                           struct error *err) {
+static err_code fill_input(const struct model *m, const struct transform *t, node_id node, const struct row *rows,
+                           size_t row_count, struct tensor **ret, struct error *err)
+{
     struct shape shape = shape_bind(graph_node(m->graph, node)->shape, (int64_t)row_count);
     struct tensor *tensor = NULL;
     double *values = calloc(t->width + 1, sizeof *values);
@@ -108,10 +118,13 @@ static err_code fill_input(const struct model *m, const struct transform *t, nod
     return ERR_ok;
 }
 
-err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows, size_t row_count, const node_id *outputs, size_t output_count,
-                        const char **ret_names, struct tensor **ret_tensors, size_t *ret_count, struct error *err) {
+err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows,
+                        size_t row_count, const node_id *outputs, size_t output_count, const char **ret_names,
+                        struct tensor **ret_tensors, size_t *ret_count, struct error *err)
+{
     if (v->transform_count == 0) {
-        return error_set(err, ERR_invalid_query, "version %lld has no transforms: it was not made by a job, so it takes `inputs`, not `rows`",
+        return error_set(err, ERR_invalid_query,
+                         "version %lld has no transforms: it was not made by a job, so it takes `inputs`, not `rows`",
                          (long long)v->record->version);
     }
     unsigned char *needed = calloc(graph_size(m->model->graph) + 1, 1);
@@ -151,7 +164,8 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
 
 /* ---- outputs in the data's words ---- */
 
-struct prediction prediction_of(const struct held_model *m, const struct held_version *v) {
+struct prediction prediction_of(const struct held_model *m, const struct held_version *v)
+{
     const struct model *model = m->model;
     struct prediction none = {.kind = PREDICTION_NONE};
     unsigned char *needed = calloc(graph_size(model->graph) + 1, 1);
@@ -174,7 +188,8 @@ struct prediction prediction_of(const struct held_model *m, const struct held_ve
     if (others != 1 || output.rank < 1 || output.dim[0] != DIM_BATCH) {
         return none;
     }
-    bool is_class = model->cost != NODE_NONE && graph_node(model->graph, model->cost)->op == OP_CrossEntropy && output.rank == 2;
+    bool is_class =
+        model->cost != NODE_NONE && graph_node(model->graph, model->cost)->op == OP_CrossEntropy && output.rank == 2;
     if (is_class) {
         return (struct prediction){.kind = PREDICTION_CLASS, .target = target};
     }
@@ -185,7 +200,8 @@ struct prediction prediction_of(const struct held_model *m, const struct held_ve
     return width == (int64_t)target->width ? (struct prediction){.kind = PREDICTION_NUMBERS, .target = target} : none;
 }
 
-void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret) {
+void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret)
+{
     const struct transform *t = p->target;
     size_t at = 0;
     for (size_t k = 0; k < t->column_count; k++) {
@@ -195,7 +211,8 @@ void prediction_numbers(const struct prediction *p, const struct tensor *output,
     }
 }
 
-void prediction_class(const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class) {
+void prediction_class(const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class)
+{
     int64_t count = output->shape.dim[1];
     size_t best = 0;
     for (int64_t i = 0; i < count; i++) {

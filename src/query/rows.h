@@ -1,4 +1,5 @@
-/* Rows in the data's own words: from cells to a model's inputs through a version's transforms, and from outputs back to units and labels. */
+/* Rows in the data's own words: from cells to a model's inputs through a version's transforms, and from outputs back to
+ * units and labels. */
 #ifndef GRADD_QUERY_ROWS_H
 #define GRADD_QUERY_ROWS_H
 
@@ -10,7 +11,7 @@ struct cell {
     const char *label;     /* a string; NULL: a number or numbers */
     const double *numbers; /* as many as the column's shape */
     size_t count;
-    struct place place;    /* "/rows/3/age" */
+    struct place place; /* "/rows/3/age" */
 };
 
 struct row {
@@ -19,10 +20,12 @@ struct row {
     struct place place;
 };
 
-/* Values of every bound input that `outputs` of the model need (the target is not asked for): tensors (rows, ...) of the model's dtype; ret_names borrowed from the
- * version. All mistakes are items: missing and unknown columns, labels, wrong counts. invalid_query if the version has no transforms. */
-err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows, size_t row_count, const node_id *outputs, size_t output_count,
-                        const char **ret_names, struct tensor **ret_tensors, size_t *ret_count, struct error *err);
+/* Values of every bound input that `outputs` of the model need (the target is not asked for): tensors (rows, ...) of
+ * the model's dtype; ret_names borrowed from the version. All mistakes are items: missing and unknown columns, labels,
+ * wrong counts. invalid_query if the version has no transforms. */
+err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows,
+                        size_t row_count, const node_id *outputs, size_t output_count, const char **ret_names,
+                        struct tensor **ret_tensors, size_t *ret_count, struct error *err);
 
 /* How the output is told in the data's words. */
 enum prediction_kind {
@@ -37,8 +40,8 @@ struct prediction {
 struct prediction prediction_of(const struct held_model *m, const struct held_version *v);
 /* NUMBERS: width values of row `row` of the output, transformed back, in the order of the target's columns. */
 void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret);
-/* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels: target->columns[0].labels in byte order (there may be fewer than k), or NULL
- * where the classes are numbers. */
+/* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels:
+ * target->columns[0].labels in byte order (there may be fewer than k), or NULL where the classes are numbers. */
 void prediction_class(const struct tensor *output, int64_t row, double *ret_probabilities, size_t *ret_class);
 
 #endif

@@ -19,10 +19,10 @@ struct job_label {
 /* All strings and arrays are owned. */
 struct job_spec {
     char *model, *dataset;
-    struct job_bind *binds;      /* those written; inputs without one take the column of their name, untransformed */
+    struct job_bind *binds; /* those written; inputs without one take the column of their name, untransformed */
     size_t bind_count;
     struct train_spec train;
-    int64_t from_version;        /* 0: the newest at acceptance */
+    int64_t from_version; /* 0: the newest at acceptance */
     int64_t priority;
     struct job_label *labels;
     size_t label_count;

@@ -1,7 +1,7 @@
 /* Work: the queue, the workers, and the board. The only code that owns training threads.
  *
- * The store's rows are the truth; a worker is woken, claims the next row, trains in slices, and writes points, progress and the end with its attempt. The board
- * holds one published snapshot a running job, fresher than the row. */
+ * The store's rows are the truth; a worker is woken, claims the next row, trains in slices, and writes points, progress
+ * and the end with its attempt. The board holds one published snapshot a running job, fresher than the row. */
 #ifndef GRADD_WORK_WORK_H
 #define GRADD_WORK_WORK_H
 
@@ -22,14 +22,20 @@ err_code work_start(const struct work_config *config, struct work **ret, struct 
 /* Within 2 s: running jobs are set back to queued. NULL is fine. */
 void work_stop(struct work *w);
 
-/* Checks the job against model, data set and memory, stores it, wakes a worker. `spec_text`: the canonical text. All mistakes are items with pointers into the request
+/* Checks the job against model, data set and memory, stores it, wakes a worker. `spec_text`: the canonical text. All
+ * mistakes are items with pointers into the request
  * ("/bind/X/columns/2"). Results as store_job_add. */
-err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key, struct store_job *ret, bool *ret_repeated,
-                     struct error *err);
+err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
+                     struct store_job *ret, bool *ret_repeated, struct error *err);
 /* cancel, pause, resume: the row changes at once, a running trainer stops within a step. */
 err_code work_act(struct work *w, const char *id, enum job_action action, struct store_job *ret, struct error *err);
 
-/* The live progress of a running job; false if it is not on the board. samples_per_second and eta are as of the snapshot. */
+/* Something that a worker may claim was stored. */
+void work_wake(struct work *w);
+const struct work_config *work_config_of(const struct work *w);
+
+/* The live progress of a running job; false if it is not on the board. samples_per_second and eta are as of the
+ * snapshot. */
 bool work_board(struct work *w, const char *id, int64_t attempt, struct job_progress *ret);
 
 #endif

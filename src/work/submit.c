@@ -1,0 +1,155 @@
+#include "base/clock.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "data/table_record.h"
+#include "work/bind.h"
+#include "work/work.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* What a job's names stand for. */
+struct submission {
+    const struct work_config *config;
+    const struct job_spec *spec;
+    struct held_model model;
+    struct held_version start;
+    struct store_dataset dataset;
+    struct table_info info;
+};
+
+static void submission_clear(struct submission *s)
+{
+    catalog_release_version(s->config->catalog, &s->start);
+    catalog_release_model(s->config->catalog, &s->model);
+    store_dataset_clear(&s->dataset);
+    table_info_clear(&s->info);
+}
+
+/* A look-up that found nothing is a mistake in the request; anything else is a failure. */
+static err_code look_up(err_code code, struct error *lookup, err_code unknown, const char *pointer, const char *what,
+                        const char *name, struct error *found)
+{
+    if (code == ERR_not_found || code == unknown) {
+        error_clear(lookup);
+        error_add(found, unknown, (struct place){.pointer = pointer}, "there is no %s '%s'", what, name);
+        return ERR_ok;
+    }
+    error_move(found, lookup);
+    return code;
+}
+
+static err_code look_up_model(struct submission *s, struct error *found)
+{
+    struct error lookup = {0};
+    err_code code = catalog_hold_model(s->config->catalog, s->spec->model, &s->model, &lookup);
+    if (code != ERR_ok)
+        return look_up(code, &lookup, ERR_unknown_model, "/model", "model", s->spec->model, found);
+    if (s->model.model->cost == NODE_NONE)
+        error_add(found, ERR_no_cost, (struct place){.pointer = "/model"},
+                  "the model '%s' has no cost, so there is nothing to train", s->spec->model);
+    code = catalog_hold_version(s->config->catalog, &s->model, s->spec->from_version, &s->start, &lookup);
+    if (code != ERR_ok) {
+        char version[32];
+        snprintf(version, sizeof version, "%" PRId64, s->spec->from_version);
+        return look_up(code, &lookup, ERR_unknown_version, "/from_version", "version", version, found);
+    }
+    return ERR_ok;
+}
+
+static err_code look_up_dataset(struct submission *s, struct error *found)
+{
+    struct error lookup = {0};
+    err_code code = store_dataset_get(s->config->store, s->spec->dataset, &s->dataset, &lookup);
+    if (code != ERR_ok)
+        return look_up(code, &lookup, ERR_unknown_dataset, "/dataset", "data set", s->spec->dataset, found);
+    return table_info_decode(s->dataset.info, s->dataset.info_size, &s->info, found);
+}
+
+static err_code check_memory(const struct submission *s, const struct train_size *size, struct error *found)
+{
+    int64_t limit = s->config->limits->memory_bytes;
+    if (size->memory_bytes > (size_t)limit)
+        return error_add(found, ERR_limit_exceeded, (struct place){.pointer = ""},
+                         "the job needs %zu bytes; the limit is %" PRId64, size->memory_bytes, limit);
+    return ERR_ok;
+}
+
+/* Everything that can be wrong, each as an item. */
+static err_code check(struct submission *s, struct train_size *ret_size, struct error *found)
+{
+    err_code code = look_up_model(s, found);
+    if (code == ERR_ok)
+        code = look_up_dataset(s, found);
+    if (code != ERR_ok || !s->model.model || !s->dataset.name)
+        return code;
+    struct bindings bindings = {0};
+    (void)bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
+    bindings_clear(&bindings);
+    if (found->total == 0)
+        code = train_measure(s->model.model, &s->spec->train, (size_t)s->info.rows, ret_size, found);
+    if (code == ERR_ok && found->total == 0)
+        (void)check_memory(s, ret_size, found);
+    return code;
+}
+
+static char *label_lines(const struct job_spec *spec)
+{
+    struct text lines = {0};
+    for (size_t i = 0; i < spec->label_count; i++)
+        text_printf(&lines, "%s:%s\n", spec->labels[i].key, spec->labels[i].value);
+    return text_take(&lines);
+}
+
+static err_code store(const struct submission *s, const struct train_size *size, const char *spec_text,
+                      const struct store_key *key, struct store_job *ret, bool *ret_repeated, struct error *err)
+{
+    char id[UUID_TEXT_MAX];
+    err_code code = uuid_new(id, err);
+    char *labels = label_lines(s->spec);
+    if (code == ERR_ok && !labels)
+        code = error_set(err, ERR_out_of_memory, NULL);
+    if (code == ERR_ok) {
+        struct store_job job = {
+            .id = id,
+            .model = s->model.record.name,
+            .model_id = s->model.record.id,
+            .dataset = s->dataset.name,
+            .dataset_id = s->dataset.id,
+            .spec = (char *)spec_text,
+            .labels = labels,
+            .from_version = s->start.record->version,
+            .epochs = s->spec->train.epochs,
+            .steps = size->steps,
+            .memory_bytes = (int64_t)size->memory_bytes,
+            .priority = s->spec->priority,
+            .state = JOB_QUEUED,
+            .created_at = clock_now(),
+            .progress = {.cost = NAN, .best_cost = NAN, .validation_cost = NAN, .samples_per_second = NAN},
+            .model_digest = s->model.record.digest,
+            .dataset_digest = s->dataset.digest,
+            .start_digest = s->start.record->digest};
+        code = store_job_add(s->config->store, &job, s->config->limits->queued_jobs, key, ret, ret_repeated, err);
+    }
+    free(labels);
+    return code;
+}
+
+err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
+                     struct store_job *ret, bool *ret_repeated, struct error *err)
+{
+    struct submission s = {.config = work_config_of(w), .spec = spec};
+    struct error found = {0};
+    struct train_size size = {0};
+    err_code code = check(&s, &size, &found);
+    bool mistaken = found.total > 0;
+    error_move(err, &found);
+    if (code == ERR_ok && mistaken)
+        code = error_close(err, ERR_invalid_job, "the job");
+    if (code == ERR_ok)
+        code = store(&s, &size, spec_text, key, ret, ret_repeated, err);
+    if (code == ERR_ok)
+        work_wake(w);
+    submission_clear(&s);
+    return code;
+}
