@@ -1,0 +1,88 @@
+#include "autodiff/local.h"
+
+#include "autodiff/rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Nodes that a rule may append for one input. */
+enum { RULE_NODES_MAX = 64 };
+
+struct local {
+    struct builder b;
+    const struct graph *from;
+    const char *const *names;
+    node_id *leaves; /* of a node of `from`, its leaf + 1; 0: none yet */
+    node_id *inputs; /* leaves of the node's inputs */
+    node_id *sums;   /* of a leaf, what flows to it; NODE_NONE: nothing */
+};
+
+/* The leaf that stands for a node; a number that has no name stands for itself. */
+static node_id leaf_of(struct local *l, node_id id)
+{
+    const struct node *n = graph_node(l->from, id);
+    double value;
+    if (l->leaves[id] == 0) {
+        node_id leaf =
+            rule_number(l->from, id, &value) ? build_scalar(&l->b, value) : build_input(&l->b, l->names[id], n->shape);
+        l->leaves[id] = leaf + 1;
+    }
+    return l->leaves[id] - 1;
+}
+
+/* A leaf for what arrives, under a name that is free. */
+static node_id arriving(struct builder *b, struct shape shape)
+{
+    char name[16] = "g";
+    while (graph_find(b->graph, name) != NODE_NONE && strlen(name) + 1 < sizeof name)
+        strcat(name, "_");
+    return build_input(b, name, shape);
+}
+
+static void differentiate(struct local *l, node_id id, node_id *ret_roots)
+{
+    struct cursor cursor = {0};
+    struct link link = {.node = *graph_node(l->from, id), .cursor = &cursor};
+    size_t count = link.node.input_count;
+    for (size_t i = 0; i < count && l->b.code == ERR_ok; i++)
+        l->inputs[i] = leaf_of(l, link.node.inputs[i]);
+    link.x = l->inputs;
+    link.y = leaf_of(l, id);
+    link.g = arriving(&l->b, link.node.shape);
+    for (size_t i = 0; i < count && l->b.code == ERR_ok; i++) {
+        node_id flows = rule_apply(&l->b, &link, i), *sum = &l->sums[l->inputs[i]];
+        if (flows != NODE_NONE)
+            *sum = *sum == NODE_NONE ? flows : plus(&l->b, *sum, flows);
+    }
+    for (size_t i = 0; i < count && l->b.code == ERR_ok; i++)
+        ret_roots[i] = l->sums[l->inputs[i]];
+}
+
+err_code local_derivatives(const struct graph *g, node_id node, const char *const *names, struct graph **ret,
+                           node_id *ret_roots, struct error *err)
+{
+    const struct node *n = graph_node(g, node);
+    size_t count = n->op == OP_Grad ? 0 : n->input_count, leaves = count + 2;
+    struct local l = {
+        .b = {.graph = graph_new(leaves + (count + 1) * RULE_NODES_MAX), .err = err}, .from = g, .names = names};
+    l.leaves = calloc((size_t)node + 1, sizeof *l.leaves);
+    l.inputs = reallocarray(NULL, count + 1, sizeof *l.inputs);
+    l.sums = reallocarray(NULL, leaves, sizeof *l.sums);
+    if (!l.b.graph || !l.leaves || !l.inputs || !l.sums) {
+        l.b.code = error_set(err, ERR_out_of_memory, "no memory for a node's derivatives");
+    } else {
+        memset(l.sums, 0xFF, leaves * sizeof *l.sums); /* NODE_NONE */
+        for (size_t i = 0; i < n->input_count; i++)
+            ret_roots[i] = NODE_NONE;
+        if (count > 0)
+            differentiate(&l, node, ret_roots);
+    }
+    if (l.b.code == ERR_ok)
+        *ret = l.b.graph;
+    else
+        graph_free(l.b.graph);
+    free(l.leaves);
+    free(l.inputs);
+    free(l.sums);
+    return l.b.code;
+}

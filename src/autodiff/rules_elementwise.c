@@ -1,0 +1,234 @@
+/* Leaves, and the ops that work element by element. At a kink or a tie the convention is that of ops.def; the
+ * comparisons that choose a side have derivative 0, so the convention holds for every order. */
+#include "autodiff/rules.h"
+
+/* ---------------------------------------------------------------- nothing flows */
+
+const struct rule rule_Input = {0};
+const struct rule rule_Constant = {0};
+const struct rule rule_Sign = {0};
+const struct rule rule_StopGradient = {0};
+const struct rule rule_Equal = {0};
+const struct rule rule_NotEqual = {0};
+const struct rule rule_Less = {0};
+const struct rule rule_LessOrEqual = {0};
+const struct rule rule_Greater = {0};
+const struct rule rule_GreaterOrEqual = {0};
+
+/* ---------------------------------------------------------------- one operand */
+
+static node_id identity(struct builder *b, const struct link *l, size_t input)
+{
+    (void)b, (void)input;
+    return l->g;
+}
+const struct rule rule_Identity = {.vjp = identity};
+
+static node_id neg(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return negative(b, l->g);
+}
+const struct rule rule_Neg = {.vjp = neg};
+
+static node_id absolute(struct builder *b, const struct link *l, size_t input)
+{
+    return times(b, l->g, build_unary(b, OP_Sign, l->x[input]));
+}
+const struct rule rule_Abs = {.vjp = absolute};
+
+static node_id reciprocal(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return negative(b, times(b, l->g, build_unary(b, OP_Square, l->y)));
+}
+const struct rule rule_Reciprocal = {.vjp = reciprocal};
+
+static node_id square(struct builder *b, const struct link *l, size_t input)
+{
+    return times(b, l->g, scaled(b, 2, l->x[input]));
+}
+const struct rule rule_Square = {.vjp = square};
+
+static node_id square_root(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return over(b, l->g, scaled(b, 2, l->y));
+}
+const struct rule rule_Sqrt = {.vjp = square_root};
+
+static node_id exponential(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return times(b, l->g, l->y);
+}
+const struct rule rule_Exp = {.vjp = exponential};
+
+static node_id logarithm(struct builder *b, const struct link *l, size_t input)
+{
+    return over(b, l->g, l->x[input]);
+}
+const struct rule rule_Log = {.vjp = logarithm};
+
+static node_id sine(struct builder *b, const struct link *l, size_t input)
+{
+    return times(b, l->g, build_unary(b, OP_Cos, l->x[input]));
+}
+const struct rule rule_Sin = {.vjp = sine};
+
+static node_id cosine(struct builder *b, const struct link *l, size_t input)
+{
+    return negative(b, times(b, l->g, build_unary(b, OP_Sin, l->x[input])));
+}
+const struct rule rule_Cos = {.vjp = cosine};
+
+static node_id tangens_hyperbolicus(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return times(b, l->g, one_minus(b, build_unary(b, OP_Square, l->y)));
+}
+const struct rule rule_Tanh = {.vjp = tangens_hyperbolicus};
+
+static node_id sigmoid(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    node_id first = times(b, l->g, l->y);
+    return times(b, first, one_minus(b, l->y));
+}
+const struct rule rule_Sigmoid = {.vjp = sigmoid};
+
+static node_id softplus(struct builder *b, const struct link *l, size_t input)
+{
+    return times(b, l->g, build_unary(b, OP_Sigmoid, l->x[input]));
+}
+const struct rule rule_Softplus = {.vjp = softplus};
+
+/* y > 0 just where x > 0; so x need not be kept. */
+static node_id relu(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    node_id positive = build_binary(b, OP_Greater, l->y, build_scalar(b, 0));
+    return where_else_zero(b, positive, l->g);
+}
+const struct rule rule_Relu = {.vjp = relu};
+
+/* The same mask: the attributes carry its ordinal. */
+static node_id dropout(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    return build_op(b, OP_Dropout, &l->g, 1, l->node.attributes, l->node.attribute_count);
+}
+const struct rule rule_Dropout = {.vjp = dropout};
+
+/* ---------------------------------------------------------------- two operands and more */
+
+const struct rule rule_Add = {.vjp = identity};
+
+static node_id sub(struct builder *b, const struct link *l, size_t input)
+{
+    return input == 0 ? l->g : negative(b, l->g);
+}
+const struct rule rule_Sub = {.vjp = sub};
+
+static node_id mul(struct builder *b, const struct link *l, size_t input)
+{
+    return times(b, l->g, l->x[1 - input]);
+}
+const struct rule rule_Mul = {.vjp = mul};
+
+static node_id divide(struct builder *b, const struct link *l, size_t input)
+{
+    if (input == 0)
+        return over(b, l->g, l->x[1]);
+    return negative(b, times(b, l->g, over(b, l->y, l->x[1])));
+}
+const struct rule rule_Div = {.vjp = divide};
+
+/* Half to each where a and b are equal. `wins` is the comparison under which a is the result. */
+static node_id extremum(struct builder *b, const struct link *l, size_t input, enum op wins)
+{
+    node_id mine = l->x[input], other = l->x[1 - input];
+    node_id tie = build_binary(b, OP_Equal, mine, other);
+    node_id shared = where_else_zero(b, tie, scaled(b, 0.5, l->g));
+    return build_where(b, build_binary(b, wins, mine, other), l->g, shared);
+}
+
+static node_id max(struct builder *b, const struct link *l, size_t input)
+{
+    return extremum(b, l, input, OP_Greater);
+}
+const struct rule rule_Max = {.vjp = max};
+
+static node_id min(struct builder *b, const struct link *l, size_t input)
+{
+    return extremum(b, l, input, OP_Less);
+}
+const struct rule rule_Min = {.vjp = min};
+
+static node_id where(struct builder *b, const struct link *l, size_t input)
+{
+    return input == 1 ? where_else_zero(b, l->x[0], l->g) : zero_where(b, l->x[0], l->g);
+}
+const struct rule rule_Where = {.vjp = where, .blocked = 1u << 0};
+
+/* ---------------------------------------------------------------- powers */
+
+/* x^e, by x, for a number e: no logarithm, and Square and x themselves rather than powers of 2 and 1, so that 2 x and 3
+ * x^2 are exact. */
+static node_id power_by_base_to_number(struct builder *b, const struct link *l, double e)
+{
+    node_id x = l->x[0];
+    if (e == 0)
+        return NODE_NONE;
+    if (e == 1)
+        return l->g;
+    node_id first = times(b, l->g, build_scalar(b, e));
+    if (e == 2)
+        return times(b, first, x);
+    if (e == 3)
+        return times(b, first, build_unary(b, OP_Square, x));
+    return times(b, first, build_binary(b, OP_Pow, x, build_scalar(b, e - 1)));
+}
+
+/* x where it is not at the corner, 1 there: what is computed of it stays finite, and nothing flows back to x. */
+static node_id away_from(struct builder *b, node_id corner, node_id x)
+{
+    return build_where(b, corner, build_scalar(b, 1), x);
+}
+
+/* e x^(e-1), and 0 at x = e = 0, where that would be 0 * inf. */
+static node_id power_by_base(struct builder *b, const struct link *l)
+{
+    node_id x = l->x[0], e = l->x[1];
+    node_id x_is_zero = build_binary(b, OP_Equal, x, build_scalar(b, 0));
+    node_id e_is_zero = build_binary(b, OP_Equal, e, build_scalar(b, 0));
+    node_id corner = times(b, x_is_zero, e_is_zero);
+    node_id base = away_from(b, corner, x);
+    node_id power = build_binary(b, OP_Pow, base, minus(b, e, build_scalar(b, 1)));
+    return zero_where(b, corner, times(b, times(b, l->g, e), power));
+}
+
+/* x^e log x, and 0 at x = 0 for e >= 0. */
+static node_id power_by_exponent(struct builder *b, const struct link *l)
+{
+    node_id x = l->x[0], e = l->x[1];
+    double base;
+    if (rule_number(b->graph, x, &base) && base > 0) {
+        node_id first = times(b, l->g, l->y);
+        return times(b, first, build_unary(b, OP_Log, x));
+    }
+    node_id x_is_zero = build_binary(b, OP_Equal, x, build_scalar(b, 0));
+    node_id e_is_not_negative = build_binary(b, OP_GreaterOrEqual, e, build_scalar(b, 0));
+    node_id away = away_from(b, times(b, x_is_zero, e_is_not_negative), x);
+    node_id first = times(b, l->g, build_binary(b, OP_Pow, away, e));
+    return times(b, first, build_unary(b, OP_Log, away));
+}
+
+static node_id power(struct builder *b, const struct link *l, size_t input)
+{
+    double e;
+    if (input == 1)
+        return power_by_exponent(b, l);
+    return rule_number(b->graph, l->x[1], &e) ? power_by_base_to_number(b, l, e) : power_by_base(b, l);
+}
+const struct rule rule_Pow = {.vjp = power};
