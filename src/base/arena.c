@@ -1,5 +1,6 @@
 /* The arena: a list of blocks, each twice the last up to BLOCK_MAX; what is larger gets a block of its own.
- * Under ASan all that was not handed out is poisoned, with a gap after every allocation, so that running over its end is seen. */
+ * Under ASan all that was not handed out is poisoned, with a gap after every allocation, so that running over its end
+ * is seen. */
 #include "base/arena.h"
 
 #include "base/size.h"
@@ -18,7 +19,7 @@
 #include <sanitizer/asan_interface.h>
 enum { GAP = 16 };
 #else
-#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
+#define ASAN_POISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 enum { GAP = 0 };
 #endif

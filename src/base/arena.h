@@ -6,11 +6,11 @@
 
 struct arena;
 
-struct arena *arena_new(void);         /* NULL if there is no memory */
-void arena_free(struct arena *a);      /* NULL is fine */
-void *arena_alloc(struct arena *a, size_t size);               /* zeroed, aligned for any type; NULL if there is no memory */
-void *arena_array(struct arena *a, size_t count, size_t size); /* as arena_alloc, overflow checked */
+struct arena *arena_new(void);                   /* NULL if there is no memory */
+void arena_free(struct arena *a);                /* NULL is fine */
+void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type; NULL if there is no memory */
+void *arena_array(struct arena *a, size_t count, size_t size);      /* as arena_alloc, overflow checked */
 char *arena_copy(struct arena *a, const char *text, size_t length); /* NUL-terminated copy */
-size_t arena_bytes(const struct arena *a);                     /* held from the system */
+size_t arena_bytes(const struct arena *a);                          /* held from the system */
 
 #endif

@@ -22,10 +22,10 @@ struct option {
     const char *meaning;
 };
 
-#define AT(field)   offsetof(struct config, field)
+#define AT(field) offsetof(struct config, field)
 #define LIMIT(name) offsetof(struct config, limits.name)
-#define KIB         INT64_C(1024)
-#define TIB         (INT64_C(1) << 40)
+#define KIB INT64_C(1024)
+#define TIB (INT64_C(1) << 40)
 
 /* clang-format off */
 static const struct option options[] = {

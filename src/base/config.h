@@ -28,21 +28,22 @@ struct limits {
 };
 
 struct config {
-    char *listen_host;  /* owned; "127.0.0.1"; an IPv6 address without its brackets */
-    int listen_port;    /* 8080; 0 takes a free one */
-    char *db;           /* owned; "gradd.db" */
-    int workers;        /* number of cores */
-    int io_threads;     /* 2 */
-    char *cors_origin;  /* owned; NULL: none */
-    char *isa;          /* owned; NULL: the best that the machine has; else baseline, avx2, avx512, neon */
+    char *listen_host; /* owned; "127.0.0.1"; an IPv6 address without its brackets */
+    int listen_port;   /* 8080; 0 takes a free one */
+    char *db;          /* owned; "gradd.db" */
+    int workers;       /* number of cores */
+    int io_threads;    /* 2 */
+    char *cors_origin; /* owned; NULL: none */
+    char *isa;         /* owned; NULL: the best that the machine has; else baseline, avx2, avx512, neon */
     enum log_level log_level;
     struct limits limits;
 };
 
-/* Defaults, then the environment (GRADD_LISTEN, GRADD_DB, ...; an empty variable counts as none), then options (--listen HOST:PORT,
- * --db=FILE, ...; of one given twice the last holds). argv holds only options. Sizes are bytes, or take K, M or G (of 1,024).
- * ERR_invalid_value with a sentence for the user, all mistakes as items; ERR_out_of_memory. The environment must not change
- * meanwhile. */
+/* Defaults, then the environment (GRADD_LISTEN, GRADD_DB, ...; an empty variable counts as none), then options
+ * (--listen HOST:PORT,
+ * --db=FILE, ...; of one given twice the last holds). argv holds only options. Sizes are bytes, or take K, M or G (of
+ * 1,024). ERR_invalid_value with a sentence for the user, all mistakes as items; ERR_out_of_memory. The environment
+ * must not change meanwhile. */
 err_code config_read(int argc, char *const argv[], struct config *ret, struct error *err);
 void config_clear(struct config *c);
 void config_help(struct text *out); /* a line an option: name, variable, default, meaning; the one list of them */

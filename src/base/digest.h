@@ -14,8 +14,8 @@ struct digest {
 
 void digest_start(struct digest *d);
 void digest_bytes(struct digest *d, const void *bytes, size_t size);
-void digest_text(struct digest *d, const char *text);      /* with its length before it: "ab","c" is not "a","bc" */
-void digest_number(struct digest *d, uint64_t number);     /* 8 bytes, little-endian */
+void digest_text(struct digest *d, const char *text);         /* with its length before it: "ab","c" is not "a","bc" */
+void digest_number(struct digest *d, uint64_t number);        /* 8 bytes, little-endian */
 void digest_end(struct digest *d, char ret[DIGEST_TEXT_MAX]); /* lower-case hexadecimal */
 
 #endif

@@ -1,8 +1,8 @@
 /* Errors: one code for the whole, and a list of what is wrong and where.
  *
- * Every function that can fail returns an err_code (ERR_ok is 0) and fills a `struct error` that its caller owns: start with
- * `struct error err = {0}`, end with error_clear(). `err` may be NULL everywhere: then only the code is told.
- * A reader of client input adds an item for each mistake and goes on; whoever knows what was being read closes the list
+ * Every function that can fail returns an err_code (ERR_ok is 0) and fills a `struct error` that its caller owns: start
+ * with `struct error err = {0}`, end with error_clear(). `err` may be NULL everywhere: then only the code is told. A
+ * reader of client input adds an item for each mistake and goes on; whoever knows what was being read closes the list
  * with error_close(). Nothing here fails for want of memory: what can't be stored is counted. */
 #ifndef GRADD_BASE_ERROR_H
 #define GRADD_BASE_ERROR_H
@@ -44,7 +44,8 @@ enum {
     ERROR_DETAIL_MAX = 2000 /* bytes of a detail; longer ones, which quote a client, are cut */
 };
 
-/* Where in a request something stands. Zero or NULL means: not told. Strings are borrowed, and copied by error_add(). */
+/* Where in a request something stands. Zero or NULL means: not told. Strings are borrowed, and copied by error_add().
+ */
 struct place {
     const char *pointer; /* JSON Pointer into the request, "/program" */
     int line, column;    /* in a text, 1 = first */
@@ -52,12 +53,12 @@ struct place {
 
 struct error_item {
     err_code code;
-    char *pointer;       /* owned */
-    char *detail;        /* owned; a sentence in plain English */
-    char *field;         /* owned; the column's name, for errors in data */
+    char *pointer; /* owned */
+    char *detail;  /* owned; a sentence in plain English */
+    char *field;   /* owned; the column's name, for errors in data */
     int line, column;
-    int64_t row;         /* 1 = first after the header */
-    bool has_shapes;     /* `expected` and `actual` are told */
+    int64_t row;     /* 1 = first after the header */
+    bool has_shapes; /* `expected` and `actual` are told */
     struct shape expected, actual;
 };
 
@@ -77,14 +78,15 @@ err_code error_add(struct error *err, err_code code, struct place place, const c
     __attribute__((format(printf, 4, 5)));
 
 /* As error_add, for two shapes that do not agree. */
-err_code error_add_shapes(struct error *err, err_code code, struct place place, struct shape expected, struct shape actual,
-                          const char *format, ...) __attribute__((format(printf, 6, 7)));
+err_code error_add_shapes(struct error *err, err_code code, struct place place, struct shape expected,
+                          struct shape actual, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* As error_add, for a cell of a table. `field` may be NULL; row and line are 0 where they are not known. */
-err_code error_add_cell(struct error *err, err_code code, int line, int64_t row, const char *field, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+err_code error_add_cell(struct error *err, err_code code, int line, int64_t row, const char *field, const char *format,
+                        ...) __attribute__((format(printf, 6, 7)));
 
-/* If items were added since the start: sets the whole's code, with a detail like "2 errors in <what>", and returns code; else ERR_ok. */
+/* If items were added since the start: sets the whole's code, with a detail like "2 errors in <what>", and returns
+ * code; else ERR_ok. */
 err_code error_close(struct error *err, err_code code, const char *what);
 
 /* Prefixes every item's pointer ("/model" + "/program"), where a reader was called for a part. */
@@ -95,8 +97,8 @@ void error_move(struct error *to, struct error *from);
 
 void error_clear(struct error *err);
 
-const char *err_name(err_code code);      /* "shape_mismatch" */
-const char *err_title(err_code code);     /* "operand shapes do not agree" */
+const char *err_name(err_code code);  /* "shape_mismatch" */
+const char *err_title(err_code code); /* "operand shapes do not agree" */
 enum err_class err_class_of(err_code code);
 bool err_find(const char *name, err_code *ret); /* by name */
 

@@ -101,8 +101,8 @@ void fn_pow_lanes(int lanes, const double *x, const double *y, double *result)
             result[i] = pow_special(x[i], y[i]);
 }
 
-/* x = m 2^e is multiplied by those 192 bits of 2/pi that matter: the bits before them make multiples of 4, the bits after them
- * less than 2^-137 (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). */
+/* x = m 2^e is multiplied by those 192 bits of 2/pi that matter: the bits before them make multiples of 4, the bits
+ * after them less than 2^-137 (Payne and Hanek, "Radian reduction for trigonometric functions", 1983). */
 static int reduce_large(double x, double *ret_hi, double *ret_lo)
 {
     /* 2/pi after 64 bits of 0 */
@@ -146,8 +146,8 @@ static int reduce_large(double x, double *ret_hi, double *ret_lo)
         fraction[1] = (uint64_t)(tail >> 64);
         fraction[2] = (uint64_t)tail;
     }
-    /* The first 53 bits that are not 0, and the 64 after them. No double is so near a multiple of pi/2 that fraction[0] is 0
-     * but for a handful of bits: 62 leading zeros are the most. */
+    /* The first 53 bits that are not 0, and the 64 after them. No double is so near a multiple of pi/2 that fraction[0]
+     * is 0 but for a handful of bits: 62 leading zeros are the most. */
     int zeros = fraction[0] != 0 ? __builtin_clzll(fraction[0]) : 63;
     uint64_t first = fraction[0], second = fraction[1];
     if (zeros > 0) {

@@ -1,6 +1,7 @@
 /* Elementary functions with the same bits on every machine, in place of libm's, whose variants differ by CPU.
- * Made of + - * / sqrt, fma and integer work on the exponent only, with explicit fused multiply-adds; functions_vector.h has the
- * algorithms, the sources of the polynomials, and the same functions over vectors. IEEE special values as C's Annex F says. */
+ * Made of + - * / sqrt, fma and integer work on the exponent only, with explicit fused multiply-adds;
+ * functions_vector.h has the algorithms, the sources of the polynomials, and the same functions over vectors. IEEE
+ * special values as C's Annex F says. */
 #ifndef GRADD_BASE_FUNCTIONS_H
 #define GRADD_BASE_FUNCTIONS_H
 
@@ -17,10 +18,11 @@ double fn_pow(double x, double y);
 double fn_sigmoid(double x);  /* 1 / (1 + e^-x) */
 double fn_softplus(double x); /* log(1 + e^x), with its relative accuracy far below 0 too */
 
-/* For functions_vector.h alone: the lanes of a vector that are rare, done one by one. The others are left as they are. */
+/* For functions_vector.h alone: the lanes of a vector that are rare, done one by one. The others are left as they are.
+ */
 
-/* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; quadrant is the multiple modulo 4, maybe
- * negative. NaN for an infinity. */
+/* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; quadrant is the multiple
+ * modulo 4, maybe negative. NaN for an infinity. */
 #define FN_REDUCE_LARGE 0x1p20
 void fn_reduce_lanes(int lanes, const double *x, int64_t *quadrant, double *hi, double *lo);
 /* Where x is not positive and finite, or y is not finite: x^y. */

@@ -1,15 +1,16 @@
-/* The elementary functions of functions.h over vectors of the compiler, for float64 and float32, with the same bits on every
- * instruction set and at every width: each lane is computed by the same + - * / and fma.
+/* The elementary functions of functions.h over vectors of the compiler, for float64 and float32, with the same bits on
+ * every instruction set and at every width: each lane is computed by the same + - * / and fma.
  *
- * Define FUNCTIONS_VECTOR_BYTES (8, 16, 32, 64) before including: the width of vf64, vf32 and their integers. One width a
- * translation unit. Compile with -ffp-contract=off. The names are v_<function>_f64 and v_<function>_f32.
+ * Define FUNCTIONS_VECTOR_BYTES (8, 16, 32, 64) before including: the width of vf64, vf32 and their integers. One width
+ * a translation unit. Compile with -ffp-contract=off. The names are v_<function>_f64 and v_<function>_f32.
  *
- * No branches, but for lanes that are rare: those are done by a function of functions.c, one lane at a time (arguments of sin and
- * cos beyond 2^20; pow of what is not positive or not finite). IEEE special values come out as C's Annex F says; a denormal is
- * a number like any other. The worst errors that were found, in ulp of the result, stand beside each function.
+ * No branches, but for lanes that are rare: those are done by a function of functions.c, one lane at a time (arguments
+ * of sin and cos beyond 2^20; pow of what is not positive or not finite). IEEE special values come out as C's Annex F
+ * says; a denormal is a number like any other. The worst errors that were found, in ulp of the result, stand beside
+ * each function.
  *
- * Sources: reductions by multiples of ln 2 and pi/2 after Cody and Waite; log, log1p, the polynomials of sin and cos from
- * FreeBSD's msun (Sun Microsystems, 1993); the other polynomials were fitted with the Remez exchange. */
+ * Sources: reductions by multiples of ln 2 and pi/2 after Cody and Waite; log, log1p, the polynomials of sin and cos
+ * from FreeBSD's msun (Sun Microsystems, 1993); the other polynomials were fitted with the Remez exchange. */
 #ifndef GRADD_BASE_FUNCTIONS_VECTOR_H
 #define GRADD_BASE_FUNCTIONS_VECTOR_H
 
@@ -146,7 +147,8 @@ V_INLINE vf32 v_power2_f32(vi32 k)
     return (vf32)((k + 127) << 23);
 }
 
-/* y * 2^k for |k| up to 2,000 (float32: 250), in two steps, so that a denormal result is reached from a normal number */
+/* y * 2^k for |k| up to 2,000 (float32: 250), in two steps, so that a denormal result is reached from a normal number
+ */
 V_INLINE vf64 v_scale_f64(vf64 y, vi64 k)
 {
     vi64 half = (vi64)((vu64)(k + 4096) >> 1) - 2048;
@@ -233,7 +235,8 @@ V_INLINE vf64 v_two_sum(vf64 a, vf64 b, vf64 *ret_sum)
     return (a - (sum - b_part)) + (b - b_part);
 }
 
-/* e^(x + x_lo) = 2^k (1 + hi + lo), for |x| up to 2,000 and x_lo below its last bit; returns k. hi is e^r - 1 for |r| <= ln(2) / 2. */
+/* e^(x + x_lo) = 2^k (1 + hi + lo), for |x| up to 2,000 and x_lo below its last bit; returns k. hi is e^r - 1 for |r|
+ * <= ln(2) / 2. */
 V_INLINE vi64 v_exp_parts(vf64 x, vf64 x_lo, vf64 *ret_hi, vf64 *ret_lo)
 {
     vf64 t = v_fma_f64(x, v_splat_f64(V_LOG2_E_F64), v_splat_f64(V_ROUND_F64));
@@ -459,8 +462,8 @@ V_INLINE vf64 v_sin_core(vf64 x, vf64 x_lo)
 
 V_INLINE vf64 v_cos_core(vf64 x, vf64 x_lo)
 {
-    static const double c[] = {4.16666666666666019037e-02, -1.38888888888741095749e-03, 2.48015872894767294178e-05,
-                               -2.75573143513906633035e-07, 2.08757232129817482790e-09, -1.13596475577881948265e-11};
+    static const double c[] = {4.16666666666666019037e-02,  -1.38888888888741095749e-03, 2.48015872894767294178e-05,
+                               -2.75573143513906633035e-07, 2.08757232129817482790e-09,  -1.13596475577881948265e-11};
     vf64 z = x * x, half = 0.5 * z, w = 1.0 - half;
     vf64 r = z * v_polynomial_f64(z, c, 6);
     return w + (((1.0 - w) - half) + v_fma_f64(z, r, -(x * x_lo)));

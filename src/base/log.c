@@ -1,4 +1,5 @@
-/* The log: each line is made in full, then handed to the system at once, so that lines of several threads do not mix. */
+/* The log: each line is made in full, then handed to the system at once, so that lines of several threads do not mix.
+ */
 #include "base/log.h"
 
 #include "base/clock.h"

@@ -1,5 +1,6 @@
-/* Names: open addressing with linear probing over SipHash-1-3 under a random key, so that no client can choose names that
- * collide (Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012). Nothing depends on the order of the table. */
+/* Names: open addressing with linear probing over SipHash-1-3 under a random key, so that no client can choose names
+ * that collide (Aumasson, Bernstein, "SipHash: a fast short-input PRF", 2012). Nothing depends on the order of the
+ * table. */
 #include "base/names.h"
 
 #include "base/arena.h"

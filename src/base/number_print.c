@@ -1,11 +1,11 @@
 /* float and double to the shortest decimal text that reads back to the same value; of several, the nearest to it.
  *
- * A value m * 2^e is read back from every decimal in the interval that reaches halfway to its two neighbours (ends included
- * where m is even). Scaled by a power of ten so that the value has 17 or 18 digits (float: 9 or 10) before the point, the
- * interval's ends and the value are exact fractions of 128 bits, as long as that power is 10^27 at most; then the longest
- * run of digits that can be dropped is looked for. Beyond, which is below 1e-11 or above 1e43 (float: 1e-19, 1e35), printf and
- * number_scan are asked for 15, 16, and 17 digits (float: 6 to 9). Any decimal of DBL_DIG (15) digits survives the way to
- * double and back, so one that reads back is the shortest but for its trailing zeros. */
+ * A value m * 2^e is read back from every decimal in the interval that reaches halfway to its two neighbours (ends
+ * included where m is even). Scaled by a power of ten so that the value has 17 or 18 digits (float: 9 or 10) before the
+ * point, the interval's ends and the value are exact fractions of 128 bits, as long as that power is 10^27 at most;
+ * then the longest run of digits that can be dropped is looked for. Beyond, which is below 1e-11 or above 1e43 (float:
+ * 1e-19, 1e35), printf and number_scan are asked for 15, 16, and 17 digits (float: 6 to 9). Any decimal of DBL_DIG (15)
+ * digits survives the way to double and back, so one that reads back is the shortest but for its trailing zeros. */
 #include "base/number.h"
 
 #include "base/power5.h"
@@ -73,7 +73,8 @@ static uint64_t nearest_multiple(struct fraction value, uint64_t low, uint64_t h
 /* m * 2^e, not 0, for powers of ten up to POWER5_MAX; false beyond. */
 static bool print_exactly(const struct format *f, uint64_t m, int e, struct shortest *ret)
 {
-    /* 10^magnitude <= the value; the constant is log10(2) * 2^41 (Giulietti, "The Schubfach way to render doubles", 2020). */
+    /* 10^magnitude <= the value; the constant is log10(2) * 2^41 (Giulietti, "The Schubfach way to render doubles",
+     * 2020). */
     int bits = 64 - __builtin_clzll(m) + e;
     int magnitude = (int)((int64_t)(bits - 1) * INT64_C(661971961083) >> 41);
     int scale = f->most_digits - 1 - magnitude;

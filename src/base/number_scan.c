@@ -3,9 +3,10 @@
  * Three ways, from the common to the rare:
  * 1. up to 2^53 and a power of ten up to 10^22 are exact doubles, so one product or quotient is rounded right
  *    (Clinger, "How to Read Floating Point Numbers Accurately", 1990);
- * 2. up to 19 digits and a power of ten up to 27 either way: an exact integer quotient or product of 128 bits, rounded here;
- * 3. the rest: strtod on a text without a decimal point, which no locale changes, of 800 digits at most; what comes after
- *    them counts as one more digit that is not 0, and no more than 768 can matter. */
+ * 2. up to 19 digits and a power of ten up to 27 either way: an exact integer quotient or product of 128 bits, rounded
+ * here;
+ * 3. the rest: strtod on a text without a decimal point, which no locale changes, of 800 digits at most; what comes
+ * after them counts as one more digit that is not 0, and no more than 768 can matter. */
 #include "base/number.h"
 
 #include "base/power5.h"
@@ -83,8 +84,8 @@ static size_t scan_decimal(const char *text, size_t length, struct decimal *d)
     return at + scan_exponent(text + at, length - at, &d->exponent);
 }
 
-/* m * 2^exponent to `precision` bits, to nearest, ties to even; m is not 0, `sticky` says that the true value is a little more.
- * The result is a normal number or too large. */
+/* m * 2^exponent to `precision` bits, to nearest, ties to even; m is not 0, `sticky` says that the true value is a
+ * little more. The result is a normal number or too large. */
 static double round_scaled(uint128 m, int exponent, bool sticky, int precision)
 {
     int drop = uint128_bits(m) - precision;
@@ -178,8 +179,8 @@ size_t number_scan(const char *text, size_t length, double *ret)
     return taken;
 }
 
-/* True if rounding x, itself rounded to double, on to float may differ from rounding the true value: x is halfway between
- * two floats, or not in the range of normal floats. */
+/* True if rounding x, itself rounded to double, on to float may differ from rounding the true value: x is halfway
+ * between two floats, or not in the range of normal floats. */
 static bool float_is_doubtful(double x)
 {
     uint64_t bits;

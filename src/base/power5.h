@@ -1,4 +1,5 @@
-/* Powers of five that fit 64 bits, and 128-bit integers: what exact scaling by powers of ten needs. For number_*.c alone. */
+/* Powers of five that fit 64 bits, and 128-bit integers: what exact scaling by powers of ten needs. For number_*.c
+ * alone. */
 #ifndef GRADD_BASE_POWER5_H
 #define GRADD_BASE_POWER5_H
 

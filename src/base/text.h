@@ -1,4 +1,5 @@
-/* A text that grows. After a failed allocation it is `failed`, keeps what it had and ignores what comes; check once, at the end. */
+/* A text that grows. After a failed allocation it is `failed`, keeps what it had and ignores what comes; check once, at
+ * the end. */
 #ifndef GRADD_BASE_TEXT_H
 #define GRADD_BASE_TEXT_H
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* Milliseconds * 2^12 + count, greater than any that was handed out. When a millisecond's 4,096 are used up, or the clock
- * is set back, the number runs ahead of the clock (RFC 9562, section 6.2, method 1). */
+/* Milliseconds * 2^12 + count, greater than any that was handed out. When a millisecond's 4,096 are used up, or the
+ * clock is set back, the number runs ahead of the clock (RFC 9562, section 6.2, method 1). */
 static uint64_t next_stamp(void)
 {
     static _Atomic uint64_t last;

@@ -6,6 +6,6 @@
 
 enum { UUID_TEXT_MAX = 37 };
 err_code uuid_new(char ret[UUID_TEXT_MAX], struct error *err); /* fails only if the system has no random bytes */
-bool uuid_valid(const char *text);                              /* the 36-character form, lower-case */
+bool uuid_valid(const char *text);                             /* the 36-character form, lower-case */
 
 #endif
