@@ -1,9 +1,10 @@
 /* The store: one SQLite file, seen as records. Nobody else knows SQL.
  *
- * Every call is atomic, and durable when it returns: writes are queued to one writer thread that owns the write connection, run each in its
- * savepoint, share a commit (synchronous=FULL) and are answered after it. Reads use connections of their own, one a thread at a time. All calls may be made from any thread.
- * Records own their strings and are ended with their _clear function; lists are arrays ended with the _list_free function. Names of columns are the names here.
- * Times are milliseconds since 1970 UTC, 0: not yet. Numbers that are not known are NaN. */
+ * Every call is atomic, and durable when it returns: writes are queued to one writer thread that owns the write
+ * connection, run each in its savepoint, share a commit (synchronous=FULL) and are answered after it. Reads use
+ * connections of their own, one a thread at a time. All calls may be made from any thread. Records own their strings
+ * and are ended with their _clear function; lists are arrays ended with the _list_free function. Names of columns are
+ * the names here. Times are milliseconds since 1970 UTC, 0: not yet. Numbers that are not known are NaN. */
 #ifndef GRADD_STORE_STORE_H
 #define GRADD_STORE_STORE_H
 
@@ -11,10 +12,11 @@
 
 struct store;
 
-/* Opens or makes the file: takes the lock beside it (database_locked, saying who holds it), applies migrations in a transaction, refuses a newer one
- * (newer_database), removes what was left in staging, makes running jobs queued, starts the writer. */
+/* Opens or makes the file: takes the lock beside it (database_locked, saying who holds it), applies migrations in a
+ * transaction, refuses a newer one (newer_database), removes what was left in staging, makes running jobs queued,
+ * starts the writer. */
 err_code store_open(const char *path, struct store **ret, struct error *err);
-void store_close(struct store *s); /* ends the writer after what is queued; NULL is fine */
+void store_close(struct store *s);                       /* ends the writer after what is queued; NULL is fine */
 err_code store_ping(struct store *s, struct error *err); /* a write and a read work: readiness */
 
 /* A retried POST: the key, and the digest of the request. */
@@ -31,12 +33,12 @@ struct page {
 /* ---- models.c ---- */
 
 struct store_model {
-    int64_t id;        /* never used again */
+    int64_t id; /* never used again */
     char *name;
-    char *spec;        /* canonical, opaque */
-    char *digest;      /* of the spec */
+    char *spec;   /* canonical, opaque */
+    char *digest; /* of the spec */
     int64_t created_at;
-    int64_t version;   /* the newest */
+    int64_t version; /* the newest */
 };
 void store_model_clear(struct store_model *m);
 void store_model_list_free(struct store_model *list, size_t count);
@@ -45,11 +47,11 @@ struct store_version {
     int64_t model_id;
     int64_t version;
     int64_t created_at;
-    char *job;         /* id, or NULL */
+    char *job;           /* id, or NULL */
     int64_t epoch, step; /* -1: not by a job */
     double cost;
     char *digest;
-    void *transforms;  /* opaque bytes; NULL: none */
+    void *transforms; /* opaque bytes; NULL: none */
     size_t transforms_size;
 };
 void store_version_clear(struct store_version *v);
@@ -57,49 +59,62 @@ void store_version_list_free(struct store_version *list, size_t count);
 
 enum put_result { PUT_CREATED, PUT_REPLACED, PUT_UNCHANGED, PUT_REPEATED };
 
-/* Creates or replaces. `initial` is the first version (its model_id and version are set here) and `parameters` its bytes. replace=false: name_taken
- * if the name exists. replace=true: the same digest changes nothing; another replaces the model, its versions and its id: in_use while a job that is not finished uses it.
- * With a key: key_reused, gone, or PUT_REPEATED with the model as it is. */
-err_code store_model_put(struct store *s, const struct store_model *m, const struct store_version *initial, const void *parameters, size_t size,
-                         bool replace, const struct store_key *key, struct store_model *ret, enum put_result *ret_result, struct error *err);
-err_code store_model_get(struct store *s, const char *name, struct store_model *ret, struct error *err);      /* not_found */
+/* Creates or replaces. `initial` is the first version (its model_id and version are set here) and `parameters` its
+ * bytes. replace=false: name_taken if the name exists. replace=true: the same digest changes nothing; another replaces
+ * the model, its versions and its id: in_use while a job that is not finished uses it. With a key: key_reused, gone, or
+ * PUT_REPEATED with the model as it is. */
+err_code store_model_put(struct store *s, const struct store_model *m, const struct store_version *initial,
+                         const void *parameters, size_t size, bool replace, const struct store_key *key,
+                         struct store_model *ret, enum put_result *ret_result, struct error *err);
+err_code store_model_get(struct store *s, const char *name, struct store_model *ret, struct error *err); /* not_found */
 err_code store_model_get_id(struct store *s, int64_t id, struct store_model *ret, struct error *err);
-err_code store_model_list(struct store *s, struct page page, struct store_model **ret, size_t *ret_count, struct error *err); /* by name */
+err_code store_model_list(struct store *s, struct page page, struct store_model **ret, size_t *ret_count,
+                          struct error *err); /* by name */
 /* in_use while it has jobs; with cascade deletes them too, in_use while one is not finished. */
 err_code store_model_delete(struct store *s, const char *name, bool cascade, struct error *err);
 
 /* Adds the next version; *ret_version is its number. not_found if the model id is gone. */
-err_code store_version_add(struct store *s, const struct store_version *v, const void *parameters, size_t size, int64_t *ret_version, struct error *err);
-err_code store_version_get(struct store *s, int64_t model_id, int64_t version, struct store_version *ret, struct error *err); /* version 0: the newest; unknown_version */
-err_code store_version_list(struct store *s, int64_t model_id, int64_t after, size_t limit, struct store_version **ret, size_t *ret_count, struct error *err);
+err_code store_version_add(struct store *s, const struct store_version *v, const void *parameters, size_t size,
+                           int64_t *ret_version, struct error *err);
+err_code store_version_get(struct store *s, int64_t model_id, int64_t version, struct store_version *ret,
+                           struct error *err); /* version 0: the newest; unknown_version */
+err_code store_version_list(struct store *s, int64_t model_id, int64_t after, size_t limit, struct store_version **ret,
+                            size_t *ret_count, struct error *err);
 /* All parameters in declared order as one run of bytes; size must be exact. */
-err_code store_version_parameters(struct store *s, int64_t model_id, int64_t version, void *ret, size_t size, struct error *err);
+err_code store_version_parameters(struct store *s, int64_t model_id, int64_t version, void *ret, size_t size,
+                                  struct error *err);
 
 /* ---- datasets.c ---- */
 
 struct store_dataset {
-    int64_t id;      /* never used again */
+    int64_t id; /* never used again */
     char *name;
     int64_t rows;
     char *digest;
-    void *info;      /* opaque bytes: what data/table_record.h makes */
+    void *info; /* opaque bytes: what data/table_record.h makes */
     size_t info_size;
     int64_t created_at;
 };
 void store_dataset_clear(struct store_dataset *d);
 void store_dataset_list_free(struct store_dataset *list, size_t count);
 
-/* An upload goes through staging: chunks are appended, each in a transaction of its own; publish checks and swaps the name; a stage that is not published is deleted. */
+/* An upload goes through staging: chunks are appended, each in a transaction of its own; publish checks and swaps the
+ * name; a stage that is not published is deleted. */
 err_code store_stage_new(struct store *s, int64_t *ret_stage, struct error *err);
-err_code store_stage_append(struct store *s, int64_t stage, const void *bytes, size_t size, struct error *err); /* any size; kept as rows of 1 MiB */
-err_code store_stage_publish(struct store *s, int64_t stage, const struct store_dataset *d, struct store_dataset *ret, enum put_result *ret_result, struct error *err);
+err_code store_stage_append(struct store *s, int64_t stage, const void *bytes, size_t size,
+                            struct error *err); /* any size; kept as rows of 1 MiB */
+err_code store_stage_publish(struct store *s, int64_t stage, const struct store_dataset *d, struct store_dataset *ret,
+                             enum put_result *ret_result, struct error *err);
 void store_stage_discard(struct store *s, int64_t stage);
 
 err_code store_dataset_get(struct store *s, const char *name, struct store_dataset *ret, struct error *err);
 err_code store_dataset_get_id(struct store *s, int64_t id, struct store_dataset *ret, struct error *err);
-err_code store_dataset_list(struct store *s, struct page page, struct store_dataset **ret, size_t *ret_count, struct error *err);
-err_code store_dataset_delete(struct store *s, const char *name, struct error *err); /* in_use while a job that is not finished needs it */
-err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size, struct error *err); /* bytes of the values */
+err_code store_dataset_list(struct store *s, struct page page, struct store_dataset **ret, size_t *ret_count,
+                            struct error *err);
+err_code store_dataset_delete(struct store *s, const char *name,
+                              struct error *err); /* in_use while a job that is not finished needs it */
+err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size,
+                            struct error *err); /* bytes of the values */
 
 /* ---- jobs.c ---- */
 
@@ -119,13 +134,13 @@ struct job_progress {
 };
 
 struct store_job {
-    char *id;              /* UUIDv7 */
-    char *model;           /* name */
-    int64_t model_id;      /* 0: the model was replaced or deleted since */
+    char *id;         /* UUIDv7 */
+    char *model;      /* name */
+    int64_t model_id; /* 0: the model was replaced or deleted since */
     char *dataset;
-    int64_t dataset_id;    /* 0 likewise */
-    char *spec;            /* canonical, opaque */
-    char *labels;          /* opaque text "k:v\n" lines, "" if none; filtered by label */
+    int64_t dataset_id; /* 0 likewise */
+    char *spec;         /* canonical, opaque */
+    char *labels;       /* opaque text "k:v\n" lines, "" if none; filtered by label */
     int64_t from_version;
     int64_t epochs, steps; /* planned */
     int64_t memory_bytes;
@@ -134,12 +149,12 @@ struct store_job {
     int64_t created_at, started_at, finished_at;
     int64_t attempts;
     struct job_progress progress;
-    int64_t version;       /* made by it; 0: none (yet), or the model was replaced */
-    char *digest;          /* of that version; NULL */
+    int64_t version;                                    /* made by it; 0: none (yet), or the model was replaced */
+    char *digest;                                       /* of that version; NULL */
     char *model_digest, *dataset_digest, *start_digest; /* lineage */
-    char *error_code;      /* NULL: none */
+    char *error_code;                                   /* NULL: none */
     char *error_detail;
-    int64_t revision;      /* grows with every change: the ETag */
+    int64_t revision; /* grows with every change: the ETag */
 };
 void store_job_clear(struct store_job *j);
 void store_job_list_free(struct store_job *list, size_t count);
@@ -148,31 +163,40 @@ void store_job_list_free(struct store_job *list, size_t count);
 struct cost_point {
     int64_t step, epoch;
     double cost, validation_cost, learning_rate, gradient_norm; /* NaN: not told */
-    int64_t time;          /* when first recorded */
+    int64_t time;                                               /* when first recorded */
 };
 
 struct job_filter {
-    int state;             /* -1: any */
-    const char *model;     /* NULL: any */
-    const char *label;     /* "team:a"; NULL: any */
-    bool newest_first;     /* sort=-created_at */
+    int state;         /* -1: any */
+    const char *model; /* NULL: any */
+    const char *label; /* "team:a"; NULL: any */
+    bool newest_first; /* sort=-created_at */
 };
 
-/* unknown_model, unknown_dataset, unknown_version if one is gone by now; queue_full over max_queued (0: no limit). With a key as store_model_put. */
-err_code store_job_add(struct store *s, const struct store_job *j, int64_t max_queued, const struct store_key *key, struct store_job *ret, bool *ret_repeated, struct error *err);
+/* unknown_model, unknown_dataset, unknown_version if one is gone by now; queue_full over max_queued (0: no limit). With
+ * a key as store_model_put. */
+err_code store_job_add(struct store *s, const struct store_job *j, int64_t max_queued, const struct store_key *key,
+                       struct store_job *ret, bool *ret_repeated, struct error *err);
 err_code store_job_get(struct store *s, const char *id, struct store_job *ret, struct error *err);
-err_code store_job_list(struct store *s, const struct job_filter *filter, struct page page, struct store_job **ret, size_t *ret_count, struct error *err);
+err_code store_job_list(struct store *s, const struct job_filter *filter, struct page page, struct store_job **ret,
+                        size_t *ret_count, struct error *err);
 /* cancel, pause, resume by the table: wrong_state otherwise. The row changes at once. */
-err_code store_job_act(struct store *s, const char *id, enum job_action action, struct store_job *ret, struct error *err);
-err_code store_job_set_priority(struct store *s, const char *id, int64_t priority, struct store_job *ret, struct error *err);
+err_code store_job_act(struct store *s, const char *id, enum job_action action, struct store_job *ret,
+                       struct error *err);
+err_code store_job_set_priority(struct store *s, const char *id, int64_t priority, struct store_job *ret,
+                                struct error *err);
 err_code store_job_delete(struct store *s, const char *id, struct error *err); /* wrong_state unless finished */
 
-/* For workers. Claims the queued job of the highest priority, the oldest first: running, attempts + 1. *ret_found false: none. */
+/* For workers. Claims the queued job of the highest priority, the oldest first: running, attempts + 1. *ret_found
+ * false: none. */
 err_code store_job_claim(struct store *s, struct store_job *ret, bool *ret_found, struct error *err);
-/* Progress and new cost points (strictly increasing steps; those that are there already must be equal in every field but time, else ERR_internal: determinism was broken).
- * superseded if the row is no longer running with this attempt. */
-err_code store_job_advance(struct store *s, const char *id, int64_t attempt, const struct job_progress *p, const struct cost_point *points, size_t count, struct error *err);
-/* running -> succeeded with its version, or -> failed with error_code and error_detail, or -> queued (a stop): atomically with the last points. */
+/* Progress and new cost points (strictly increasing steps; those that are there already must be equal in every field
+ * but time, else ERR_internal: determinism was broken). superseded if the row is no longer running with this attempt.
+ */
+err_code store_job_advance(struct store *s, const char *id, int64_t attempt, const struct job_progress *p,
+                           const struct cost_point *points, size_t count, struct error *err);
+/* running -> succeeded with its version, or -> failed with error_code and error_detail, or -> queued (a stop):
+ * atomically with the last points. */
 struct job_end {
     enum job_state state;
     const struct store_version *version; /* succeeded */
@@ -183,9 +207,11 @@ struct job_end {
     const struct cost_point *points;
     size_t point_count;
 };
-err_code store_job_finish(struct store *s, const char *id, int64_t attempt, const struct job_end *end, struct error *err);
+err_code store_job_finish(struct store *s, const char *id, int64_t attempt, const struct job_end *end,
+                          struct error *err);
 /* Points with step > after, at most limit, in order; *ret_total counts all of the job. */
-err_code store_job_costs(struct store *s, const char *id, int64_t after, size_t limit, struct cost_point **ret, size_t *ret_count, size_t *ret_total, struct error *err);
+err_code store_job_costs(struct store *s, const char *id, int64_t after, size_t limit, struct cost_point **ret,
+                         size_t *ret_count, size_t *ret_total, struct error *err);
 err_code store_job_counts(struct store *s, int64_t counts[JOB_STATE_COUNT], struct error *err);
 
 #endif

@@ -1,0 +1,69 @@
+/* What the store's files share: the store itself, and the steps that several calls have in common. A step works within
+ * the transaction of its caller, on the connection that it is given. */
+#ifndef GRADD_STORE_INSIDE_H
+#define GRADD_STORE_INSIDE_H
+
+#include "store/readers.h"
+#include "store/store.h"
+#include "store/writer.h"
+
+struct store {
+    int lock;
+    struct writer *writer;
+    struct readers *readers;
+};
+
+enum { CHUNK_BYTES = 1 << 20 };
+
+int64_t time_or_now(int64_t time); /* now, where the time is 0 */
+
+/* ---- models.c ---- */
+
+err_code model_exists(struct db *db, int64_t id, bool *ret, struct error *err);
+
+/* ---- versions.c ---- */
+
+/* Adds v as that version of the model, which must exist, with its parameters. v's own model_id, version and job are not
+ * looked at. */
+err_code version_insert(struct db *db, int64_t model_id, int64_t version, const char *job,
+                        const struct store_version *v, const void *parameters, size_t size, struct error *err);
+/* Adds it as the next, and makes it the model's newest; not_found without the model. */
+err_code version_append(struct db *db, int64_t model_id, const char *job, const struct store_version *v,
+                        const void *parameters, size_t size, int64_t *ret_version, struct error *err);
+err_code version_exists(struct db *db, int64_t model_id, int64_t version, bool *ret, struct error *err);
+
+/* ---- datasets.c ---- */
+
+err_code dataset_exists(struct db *db, int64_t id, bool *ret, struct error *err);
+
+/* Copies `size` bytes from `offset` out of the chunks that q answers: rows of (part, bytes) from that of the offset on,
+ * in order. False if one is missing or of a wrong size. */
+bool chunks_copy(struct query *q, int64_t offset, void *ret, size_t size);
+
+/* ---- jobs.c ---- */
+
+/* Deletes a job with its labels and its costs; versions that it made forget it. */
+err_code job_remove(struct db *db, const char *id, struct error *err);
+
+/* ---- costs.c ---- */
+
+err_code costs_append(struct db *db, const char *job, const struct cost_point *points, size_t count, struct error *err);
+
+/* ---- keys.c ---- */
+
+/* What an earlier request with the key has made. */
+struct key_made {
+    bool found;
+    int64_t model_id; /* 0: a job */
+    char *job;        /* owned; NULL: a model */
+};
+
+/* key_reused if the request was another one, gone if what it made was deleted. A NULL key is never found. */
+err_code key_find(struct db *db, const struct store_key *key, struct key_made *ret, struct error *err);
+/* Keeps what a request has made: a model, or with model_id 0 a job. Nothing for a NULL key. */
+err_code key_keep(struct db *db, const struct store_key *key, int64_t model_id, const char *job, struct error *err);
+err_code key_move_model(struct db *db, int64_t from, int64_t to, struct error *err);
+err_code key_drop_model(struct db *db, int64_t model_id, struct error *err); /* it is about to be deleted */
+err_code key_drop_job(struct db *db, const char *job, struct error *err);    /* likewise */
+
+#endif

@@ -1,0 +1,162 @@
+/* What workers do to a job. A worker holds a job by its attempt: once the row is no longer running with that attempt,
+ * because a client cancelled or paused it, all that the worker still writes is refused. */
+#include "base/clock.h"
+#include "store/job_rows.h"
+#include <inttypes.h>
+
+/* ---- claiming ---- */
+
+struct claim {
+    struct store_job job; /* owned until it is handed over */
+    bool found;
+};
+
+static err_code claim(struct db *db, void *context, struct error *err)
+{
+    struct claim *c = context;
+    struct query q = query_start(
+        db, "UPDATE job SET state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, :now),"
+            " revision = revision + 1"
+            " WHERE id = (SELECT id FROM job WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1)"
+            " RETURNING " JOB_COLUMNS);
+    query_integer(&q, ":now", clock_now());
+    return job_row_end(&q, &c->job, &c->found, err);
+}
+
+err_code store_job_claim(struct store *s, struct store_job *ret, bool *ret_found, struct error *err)
+{
+    struct claim c = {.found = false};
+    err_code code = writer_run(s->writer, claim, &c, err);
+    if (code != ERR_ok) {
+        store_job_clear(&c.job);
+        return code;
+    }
+    if (c.found)
+        *ret = c.job;
+    *ret_found = c.found;
+    return ERR_ok;
+}
+
+/* ---- advancing ---- */
+
+struct news {
+    const char *id;
+    int64_t attempt;
+    const struct job_progress *progress; /* NULL: as it was */
+    const struct cost_point *points;
+    size_t count;
+    const struct job_end *end; /* NULL: it goes on */
+};
+
+static err_code check_attempt(struct db *db, const struct news *n, struct error *err)
+{
+    struct query q = query_start(db, "SELECT 1 FROM job WHERE id = :id AND state = 'running' AND attempts = :attempt");
+    query_text(&q, ":id", n->id);
+    query_integer(&q, ":attempt", n->attempt);
+    bool found = false;
+    err_code code = query_exists(&q, &found, err);
+    if (code == ERR_ok && !found)
+        code = error_set(err, ERR_superseded, "the job is no longer running with attempt %" PRId64, n->attempt);
+    return code;
+}
+
+static err_code write_progress(struct db *db, const char *id, const struct job_progress *p, struct error *err)
+{
+    struct query q =
+        query_start(db, "UPDATE job SET epoch = :epoch, step = :step, cost = :cost, best_cost = :best_cost,"
+                        " validation_cost = :validation_cost, samples_per_second = :samples_per_second,"
+                        " revision = revision + 1 WHERE id = :id");
+    query_text(&q, ":id", id);
+    query_integer(&q, ":epoch", p->epoch);
+    query_integer(&q, ":step", p->step);
+    query_real(&q, ":cost", p->cost);
+    query_real(&q, ":best_cost", p->best_cost);
+    query_real(&q, ":validation_cost", p->validation_cost);
+    query_real(&q, ":samples_per_second", p->samples_per_second);
+    return query_finish(&q, err);
+}
+
+static err_code advance(struct db *db, void *context, struct error *err)
+{
+    const struct news *n = context;
+    err_code code = check_attempt(db, n, err);
+    if (code == ERR_ok && n->progress)
+        code = write_progress(db, n->id, n->progress, err);
+    return code == ERR_ok ? costs_append(db, n->id, n->points, n->count, err) : code;
+}
+
+err_code store_job_advance(struct store *s, const char *id, int64_t attempt, const struct job_progress *p,
+                           const struct cost_point *points, size_t count, struct error *err)
+{
+    struct news n = {.id = id, .attempt = attempt, .progress = p, .points = points, .count = count};
+    return writer_run(s->writer, advance, &n, err);
+}
+
+/* ---- finishing ---- */
+
+static err_code model_of(struct db *db, const char *id, int64_t *ret, struct error *err)
+{
+    struct query q = query_start(db, "SELECT model_id FROM job WHERE id = :id");
+    query_text(&q, ":id", id);
+    int64_t model_id = query_row(&q) ? column_integer(&q, 0) : 0;
+    err_code code = query_end(&q, err);
+    if (code == ERR_ok)
+        *ret = model_id;
+    return code;
+}
+
+/* Adds the version that the job made; *ret is its number, 0: the job made none. */
+static err_code add_version(struct db *db, const struct news *n, int64_t *ret, struct error *err)
+{
+    *ret = 0;
+    if (n->end->state != JOB_SUCCEEDED)
+        return ERR_ok;
+    int64_t model_id = 0;
+    err_code code = model_of(db, n->id, &model_id, err);
+    if (code != ERR_ok)
+        return code;
+    return version_append(db, model_id, n->id, n->end->version, n->end->parameters, n->end->size, ret, err);
+}
+
+static err_code write_end(struct db *db, const struct news *n, int64_t version, struct error *err)
+{
+    const struct job_end *end = n->end;
+    struct query q = query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
+                                     " digest = :digest, error_code = :error_code, error_detail = :error_detail,"
+                                     " revision = revision + 1 WHERE id = :id");
+    query_text(&q, ":id", n->id);
+    query_text(&q, ":state", job_state_name(end->state));
+    if (job_state_finished(end->state))
+        query_integer(&q, ":finished_at", clock_now());
+    query_integer_or_null(&q, ":version", version, 0);
+    query_text(&q, ":digest", version > 0 ? end->version->digest : NULL);
+    query_text(&q, ":error_code", end->state == JOB_FAILED ? end->error_code : NULL);
+    query_text(&q, ":error_detail", end->state == JOB_FAILED ? end->error_detail : NULL);
+    return query_finish(&q, err);
+}
+
+static err_code finish(struct db *db, void *context, struct error *err)
+{
+    struct news *n = context;
+    int64_t version = 0;
+    err_code code = advance(db, n, err);
+    if (code == ERR_ok)
+        code = add_version(db, n, &version, err);
+    return code == ERR_ok ? write_end(db, n, version, err) : code;
+}
+
+err_code store_job_finish(struct store *s, const char *id, int64_t attempt, const struct job_end *end,
+                          struct error *err)
+{
+    bool complete = (end->state == JOB_SUCCEEDED && end->version) || (end->state == JOB_FAILED && end->error_code) ||
+                    end->state == JOB_QUEUED;
+    if (!complete)
+        return error_set(err, ERR_internal, "a worker can't end a job as %s", job_state_name(end->state));
+    struct news n = {.id = id,
+                     .attempt = attempt,
+                     .progress = end->progress,
+                     .points = end->points,
+                     .count = end->point_count,
+                     .end = end};
+    return writer_run(s->writer, finish, &n, err);
+}

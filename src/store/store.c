@@ -1,0 +1,175 @@
+#include "base/clock.h"
+#include "store/inside.h"
+#include "store/lock.h"
+#include "store/migrate.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int64_t time_or_now(int64_t time)
+{
+    return time != 0 ? time : clock_now();
+}
+
+/* ---- the file ---- */
+
+/* The real directory of a file that need not be there. */
+static err_code real_folder(const char *path, char ret[PATH_MAX], struct error *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return error_set(err, ERR_out_of_memory, "no memory for the name of the database");
+    err_code code = ERR_ok;
+    if (!realpath(dirname(copy), ret))
+        code = error_set(err, ERR_database_failed, "the directory of %s: %s", path, strerrordesc_np(errno));
+    free(copy);
+    return code;
+}
+
+/* The one true name of the file, so that all who mean this file meet at one lock. It begins with '/', so that SQLite
+ * sees neither a URI nor ":memory:" in it. The caller frees it. */
+static err_code real_name(const char *path, char **ret, struct error *err)
+{
+    char real[PATH_MAX];
+    const char *base = strrchr(path, '/');
+    base = base ? base + 1 : path;
+    char *name = NULL;
+    if (realpath(path, real)) {
+        name = strdup(real);
+    } else if (errno != ENOENT || *base == '\0') {
+        return error_set(err, ERR_database_failed, "%s: %s", path, strerrordesc_np(errno));
+    } else {
+        err_code code = real_folder(path, real, err);
+        if (code != ERR_ok)
+            return code;
+        if (asprintf(&name, "%s/%s", strcmp(real, "/") == 0 ? "" : real, base) < 0)
+            name = NULL;
+    }
+    if (!name)
+        return error_set(err, ERR_out_of_memory, "no memory for the name of the database");
+    *ret = name;
+    return ERR_ok;
+}
+
+/* A new file survives a power failure only when its directory is on the disk too. */
+static bool sync_folder(const char *name)
+{
+    char folder[PATH_MAX];
+    if (real_folder(name, folder, NULL) != ERR_ok)
+        return false;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    bool done = fsync(descriptor) == 0;
+    (void)close(descriptor);
+    return done;
+}
+
+/* Makes the file if it is not there, for this user alone. A file that is there is not opened: to close it would drop
+ * SQLite's locks. */
+static err_code make_file(const char *name, struct error *err)
+{
+    int descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0 && errno == EEXIST)
+        return ERR_ok;
+    bool made = descriptor >= 0 && close(descriptor) == 0 && sync_folder(name);
+    return made ? ERR_ok : error_set(err, ERR_database_failed, "%s can't be made: %s", name, strerrordesc_np(errno));
+}
+
+/* ---- opening ---- */
+
+/* What a process that died has left: uploads that were not published, and jobs that nobody runs any more. */
+static err_code recover(struct db *db, struct error *err)
+{
+    err_code code = db_run(db, "BEGIN IMMEDIATE", err);
+    if (code == ERR_ok)
+        code = db_run(db, "DELETE FROM dataset WHERE name IS NULL", err);
+    if (code == ERR_ok)
+        code = db_run(db, "UPDATE job SET state = 'queued', revision = revision + 1 WHERE state = 'running'", err);
+    if (code == ERR_ok)
+        code = db_run(db, "COMMIT", err);
+    if (db_in_transaction(db))
+        (void)db_run(db, "ROLLBACK", NULL);
+    return code;
+}
+
+static err_code open_database(struct store *s, const char *name, struct error *err)
+{
+    struct db *db = NULL;
+    err_code code = make_file(name, err);
+    if (code == ERR_ok)
+        code = db_open(name, DB_WRITER, &db, err);
+    if (code == ERR_ok)
+        code = migrate(db, name, migrations, migration_count, err);
+    if (code == ERR_ok)
+        code = recover(db, err);
+    if (code == ERR_ok)
+        code = readers_new(name, &s->readers, err);
+    if (code != ERR_ok) {
+        db_close(db);
+        return code;
+    }
+    return writer_new(db, &s->writer, err);
+}
+
+err_code store_open(const char *path, struct store **ret, struct error *err)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s)
+        return error_set(err, ERR_out_of_memory, "no memory for the store");
+    s->lock = -1;
+    char *name = NULL;
+    err_code code = real_name(path, &name, err);
+    if (code == ERR_ok)
+        code = lock_take(name, &s->lock, err);
+    if (code == ERR_ok)
+        code = open_database(s, name, err);
+    free(name);
+    if (code != ERR_ok) {
+        store_close(s);
+        return code;
+    }
+    *ret = s;
+    return ERR_ok;
+}
+
+/* The writer's connection is closed last: it copies the log into the database and removes it. */
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    readers_free(s->readers);
+    writer_free(s->writer);
+    if (s->lock >= 0)
+        lock_release(s->lock);
+    free(s);
+}
+
+/* ---- ping ---- */
+
+static err_code write_probe(struct db *db, void *context, struct error *err)
+{
+    struct query q = query_start(db, "UPDATE probe SET written_at = :time");
+    query_integer(&q, ":time", *(const int64_t *)context);
+    return query_finish(&q, err);
+}
+
+err_code store_ping(struct store *s, struct error *err)
+{
+    int64_t now = clock_now(), written = 0;
+    err_code code = writer_run(s->writer, write_probe, &now, err);
+    if (code != ERR_ok)
+        return code;
+    struct db *db;
+    code = readers_take(s->readers, &db, err);
+    if (code != ERR_ok)
+        return code;
+    code = db_number(db, "SELECT written_at FROM probe", &written, err);
+    readers_give(s->readers, db);
+    return code;
+}

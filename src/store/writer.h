@@ -1,0 +1,25 @@
+/* The writer: one thread that owns the connection which writes.
+ *
+ * Calls queue. The thread takes all that wait as one group, runs each in a savepoint of its own inside one transaction,
+ * commits, and then answers: a call that fails is undone alone, and many calls share the price of a commit. When the
+ * commit fails, nothing of the group is there, and every call of it fails. Whatever fails, the writer rolls back and
+ * goes on. */
+#ifndef GRADD_STORE_WRITER_H
+#define GRADD_STORE_WRITER_H
+
+#include "store/db.h"
+
+struct writer;
+
+/* Takes over the connection, also when it fails. */
+err_code writer_new(struct db *db, struct writer **ret, struct error *err);
+void writer_free(struct writer *w); /* after what is queued; NULL is fine */
+
+/* What a call does, on the writer's thread, within the transaction. */
+typedef err_code write_fn(struct db *db, void *context, struct error *err);
+
+/* Runs a call and waits until it is on the disk. From any thread but the writer's. What the call has put into its
+ * context counts only if ERR_ok comes back. */
+err_code writer_run(struct writer *w, write_fn *run, void *context, struct error *err);
+
+#endif
