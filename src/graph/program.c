@@ -76,7 +76,8 @@ static bool name_is_valid(const char *name)
 static err_code check_name(const struct program *p, const char *name, struct place place, struct error *err)
 {
     if (!name_is_valid(name))
-        return error_add(err, ERR_invalid_name, place, "'%.64s' is not a name: letters, digits and _, no digit first", name);
+        return error_add(err, ERR_invalid_name, place, "'%.64s' is not a name: letters, digits and _, no digit first",
+                         name);
     node_id other = program_find(p, name);
     if (other == NODE_NONE)
         return ERR_ok;
@@ -120,7 +121,8 @@ static err_code check_attributes(const struct program_node *node, struct error *
         enum attribute_key key = node->attributes[i].key;
         next = ERR_ok;
         if (!op_has_attribute(node->op, key, NULL, NULL))
-            next = error_add(err, ERR_unknown_attribute, node->place, "%s has no attribute '%s'", op, attribute_name(key));
+            next =
+                error_add(err, ERR_unknown_attribute, node->place, "%s has no attribute '%s'", op, attribute_name(key));
         else if (find_written(node, key, i))
             next = error_add(err, ERR_invalid_attribute, node->place, "'%s' is given twice", attribute_name(key));
     }
@@ -136,7 +138,8 @@ static err_code check_attributes(const struct program_node *node, struct error *
 
 /* ---- copying */
 
-static err_code copy_attributes(struct program *p, const struct program_node *node, struct program_node *copy, struct error *err)
+static err_code copy_attributes(struct program *p, const struct program_node *node, struct program_node *copy,
+                                struct error *err)
 {
     struct attribute *attributes = arena_array(p->arena, node->attribute_count, sizeof *attributes);
     err_code first = ERR_ok;
@@ -218,7 +221,8 @@ err_code program_add(struct program *p, const struct program_node *node, node_id
     struct program_node copy = {.op = node->op, .place = node->place, .broken = node->broken};
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i] >= p->count)
-            return error_set(err, ERR_internal, "node %u of a program has an input that comes later", (unsigned)p->count);
+            return error_set(err, ERR_internal, "node %u of a program has an input that comes later",
+                             (unsigned)p->count);
     bool named = node->name != NULL;
     if (named) {
         code = check_name(p, node->name, node->place, err);
@@ -251,7 +255,9 @@ err_code program_add(struct program *p, const struct program_node *node, node_id
 err_code program_set_name(struct program *p, node_id id, const char *name, struct place place, struct error *err)
 {
     err_code code = check_name(p, name, place, err);
-    if (code == ERR_ok && !put_name(p, id, name, &p->nodes[id].name))
-        return error_set(err, ERR_out_of_memory, "no memory for a program");
+    if (code != ERR_ok)
+        p->broken = p->nodes[id].broken = true;
+    else if (!put_name(p, id, name, &p->nodes[id].name))
+        code = error_set(err, ERR_out_of_memory, "no memory for a program");
     return code;
 }
