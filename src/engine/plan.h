@@ -1,6 +1,8 @@
-/* A plan: how the outputs of a graph are computed. Made once for (graph, outputs, dtype), immutable, shared by any number of runs and threads.
+/* A plan: how the outputs of a graph are computed. Made once for (graph, outputs, dtype), immutable, shared by any
+ * number of runs and threads.
  *
- * Planning keeps only what the outputs need, chooses a kernel for every step and lays the results out in one arena whose exact size is known before anything runs. */
+ * Planning keeps only what the outputs need, chooses a kernel for every step and lays the results out in one arena
+ * whose exact size is known before anything runs. */
 #ifndef GRADD_ENGINE_PLAN_H
 #define GRADD_ENGINE_PLAN_H
 
@@ -8,7 +10,8 @@
 
 struct plan;
 
-/* `output` (an index into outputs) is written where input `input` (a leaf) lies, after every other read of it: an optimizer's update. */
+/* `output` (an index into outputs) is written where input `input` (a leaf) lies, after every other read of it: an
+ * optimizer's update. */
 struct plan_shared {
     size_t output;
     node_id input;
@@ -23,7 +26,7 @@ struct plan_spec {
     size_t shared_count;
     const node_id *gathered; /* leaves whose rows (first axis) are picked from a table at every run: run_bind_rows */
     size_t gathered_count;
-    bool training;           /* Dropout drops; else it is the identity */
+    bool training; /* Dropout drops; else it is the identity */
 };
 
 /* Errors: limit_exceeded (arena over SIZE_MAX / 4), out_of_memory. */
@@ -39,7 +42,8 @@ size_t plan_step_count(const struct plan *p);
 size_t plan_input_count(const struct plan *p);
 const char *plan_input_name(const struct plan *p, size_t input);
 struct shape plan_input_shape(const struct plan *p, size_t input);
-bool plan_find_input(const struct plan *p, const char *name, size_t *ret); /* false too where no output needs the leaf */
+bool plan_find_input(const struct plan *p, const char *name,
+                     size_t *ret); /* false too where no output needs the leaf */
 size_t plan_output_count(const struct plan *p);
 struct shape plan_output_shape(const struct plan *p, size_t output);
 enum dtype plan_dtype(const struct plan *p);

@@ -1,0 +1,344 @@
+/* Nodes become steps: elementwise ops, and ops that only read their operand in another way. */
+#include "engine/planner.h"
+#include <math.h>
+#include <stdlib.h>
+
+enum { FOLDED_ELEMENTS_MAX = 1024 };
+
+/* ---------------------------------------------------------------- elementwise steps */
+
+/* The step that applies `op`; views[0] is where it writes, the others are what it reads, all of one shape. */
+static struct step elementwise_step(const struct planner *p, enum op op, const struct view *const *views, int count,
+                                    struct elementwise_args *args)
+{
+    struct step step = {.kernel = p->plan->kernels->elementwise[op], .elementwise = true, .ref_count = (uint32_t)count};
+    for (int v = 0; v < count; v++)
+        step.refs[v] = view_ref(views[v]);
+    args->rank = view_loops(views, count, args->axis);
+    return step;
+}
+
+static err_code append_elementwise(struct planner *p, enum op op, const struct view *const *views, int count)
+{
+    struct elementwise_args args;
+    const struct step step = elementwise_step(p, op, views, count, &args);
+    p->plan->flops += (double)view_elements(views[0]);
+    return planner_step(p, &step, &args,
+                        offsetof(struct elementwise_args, axis) + (size_t)args.rank * sizeof *args.axis);
+}
+
+/* Whether all that is read is constant, and the result small enough to be made now. */
+static bool can_fold(const struct planner *p, const struct view *operands, int count, struct shape shape)
+{
+    int64_t elements;
+    for (int o = 0; o < count; o++)
+        if (p->storages[operands[o].storage].kind != STORAGE_CONSTANTS)
+            return false;
+    return shape_elements(shape, &elements) && elements <= FOLDED_ELEMENTS_MAX;
+}
+
+static err_code fold_elementwise(struct planner *p, enum op op, const struct view *operands, int count,
+                                 struct shape shape, struct view *ret)
+{
+    void *pointers[1 + OPERANDS_MAX] = {NULL};
+    const struct view *views[1 + OPERANDS_MAX] = {ret};
+    const err_code code = planner_constant(p, shape, ret, &pointers[0]);
+    if (code != ERR_ok)
+        return code;
+    for (int o = 0; o < count; o++) {
+        views[o + 1] = &operands[o];
+        pointers[o + 1] = (char *)p->plan->constants + (size_t)operands[o].offset * dtype_size(p->spec->dtype);
+    }
+    struct elementwise_args args;
+    elementwise_step(p, op, views, count + 1, &args).kernel(&args, pointers);
+    return ERR_ok;
+}
+
+err_code lower_elementwise(struct planner *p, enum op op, const struct view *operands, int count, struct shape shape,
+                           struct view *ret)
+{
+    struct view in[OPERANDS_MAX];
+    const struct view *views[1 + OPERANDS_MAX] = {ret, &in[0], &in[1], &in[2]};
+    struct shape once = shape;
+    for (int o = 0; o < count; o++)
+        in[o] = view_broadcast(&operands[o], shape);
+    for (int axis = 0; axis < shape.rank; axis++) {
+        bool repeated = shape.dim[axis] > 1;
+        for (int o = 0; o < count; o++)
+            repeated = repeated && in[o].stride[axis] == 0;
+        if (!repeated)
+            continue;
+        once.dim[axis] = 1;
+        for (int o = 0; o < count; o++)
+            in[o].shape.dim[axis] = 1;
+    }
+    err_code code;
+    if (can_fold(p, in, count, once)) {
+        code = fold_elementwise(p, op, in, count, once, ret);
+    } else {
+        code = planner_tensor(p, once, ret);
+        if (code == ERR_ok)
+            code = append_elementwise(p, op, views, count + 1);
+    }
+    if (code == ERR_ok)
+        *ret = view_broadcast(ret, shape);
+    return code;
+}
+
+err_code lower_copy(struct planner *p, const struct view *to, const struct view *from)
+{
+    const struct view *views[] = {to, from};
+    return append_elementwise(p, OP_Identity, views, 2);
+}
+
+err_code lower_contiguous(struct planner *p, struct view *view)
+{
+    if (view_is_contiguous(view))
+        return ERR_ok;
+    struct view copy;
+    if (can_fold(p, view, 1, view->shape)) {
+        const err_code code = fold_elementwise(p, OP_Identity, view, 1, view->shape, &copy);
+        if (code == ERR_ok)
+            *view = copy;
+        return code;
+    }
+    err_code code = planner_tensor(p, view->shape, &copy);
+    if (code == ERR_ok)
+        code = lower_copy(p, &copy, view);
+    if (code == ERR_ok)
+        *view = copy;
+    return code;
+}
+
+static err_code lower_map(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    return lower_elementwise(p, n->op, in, (int)n->input_count, n->shape, ret);
+}
+
+/* Powers that have kernels of their own. */
+static err_code lower_pow(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    const struct view *y = &in[1];
+    bool constant = p->storages[y->storage].kind == STORAGE_CONSTANTS && view_elements(y) > 0;
+    for (int axis = 0; axis < y->shape.rank; axis++)
+        constant = constant && (y->shape.dim[axis] == 1 || y->stride[axis] == 0);
+    if (constant) {
+        const void *data = p->plan->constants;
+        const double exponent = p->spec->dtype == DTYPE_FLOAT32 ? (double)((const float *)data)[y->offset]
+                                                                : ((const double *)data)[y->offset];
+        if (exponent == 2)
+            return lower_elementwise(p, OP_Square, in, 1, n->shape, ret);
+        if (exponent == -1)
+            return lower_elementwise(p, OP_Reciprocal, in, 1, n->shape, ret);
+    }
+    return lower_map(p, n, in, ret);
+}
+
+static err_code lower_dropout(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    if (!p->spec->training) {
+        *ret = in[0];
+        return ERR_ok;
+    }
+    struct view x = in[0];
+    const double ratio = node_float(n, ATTRIBUTE_ratio);
+    const struct dropout_args args = {.count = view_elements(&x),
+                                      .threshold = (uint64_t)ceil(ratio * 0x1p53),
+                                      .scale = ratio < 1 ? 1 / (1 - ratio) : 0,
+                                      .ordinal = (uint32_t)node_int(n, ATTRIBUTE_ordinal)};
+    err_code code = lower_contiguous(p, &x);
+    if (code == ERR_ok)
+        code = planner_tensor(p, n->shape, ret);
+    if (code != ERR_ok)
+        return code;
+    const struct step step = {.execute = execute_dropout,
+                              .kernel = p->plan->kernels->dropout,
+                              .ref_count = 2,
+                              .refs = {view_ref(ret), view_ref(&x)}};
+    p->plan->flops += 30 * (double)args.count;
+    return planner_step(p, &step, &args, sizeof args);
+}
+
+/* ---------------------------------------------------------------- ops that only read in another way */
+
+static err_code lower_same(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    (void)p, (void)n;
+    *ret = in[0];
+    return ERR_ok;
+}
+
+static err_code lower_transpose(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    (void)p;
+    size_t count;
+    *ret = view_transpose(&in[0], node_ints(n, ATTRIBUTE_perm, &count));
+    return ERR_ok;
+}
+
+static err_code lower_reshape(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    if (view_reshape(&in[0], n->shape, ret))
+        return ERR_ok;
+    struct view x = in[0];
+    const err_code code = lower_contiguous(p, &x);
+    if (code == ERR_ok)
+        view_reshape(&x, n->shape, ret);
+    return code;
+}
+
+static err_code lower_expand(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    (void)p;
+    *ret = view_broadcast(&in[0], n->shape);
+    return ERR_ok;
+}
+
+/* The part of x that a node's starts, axes and steps say; as many elements along each axis as `counts` has. */
+static struct view slice_of(const struct node *n, const struct view *x, struct shape counts)
+{
+    size_t count;
+    const int64_t *starts = node_ints(n, ATTRIBUTE_starts, &count);
+    const int64_t *axes = node_ints(n, ATTRIBUTE_axes, &count);
+    const int64_t *steps = node_ints(n, ATTRIBUTE_steps, &count);
+    struct view part = *x;
+    for (size_t i = 0; i < count; i++)
+        part = view_slice(&part, (int)axes[i], starts[i], steps[i], counts.dim[axes[i]]);
+    return part;
+}
+
+static err_code lower_slice(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    (void)p;
+    *ret = slice_of(n, &in[0], n->shape);
+    return ERR_ok;
+}
+
+static err_code lower_scatter_slice(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    err_code code = planner_zeros(p, n->shape, ret);
+    if (code != ERR_ok)
+        return code;
+    const struct view part = slice_of(n, ret, in[0].shape);
+    return lower_copy(p, &part, &in[0]);
+}
+
+static err_code lower_concat(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    const int axis = (int)node_int(n, ATTRIBUTE_axis);
+    int64_t start = 0;
+    err_code code = planner_tensor(p, n->shape, ret);
+    for (uint32_t i = 0; code == ERR_ok && i < n->input_count; i++) {
+        const int64_t count = in[i].shape.dim[axis];
+        const struct view part = view_slice(ret, axis, start, 1, count);
+        code = lower_copy(p, &part, &in[i]);
+        start += count;
+    }
+    return code;
+}
+
+static err_code lower_size(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    void *data;
+    const err_code code = planner_constant(p, n->shape, ret, &data);
+    if (code != ERR_ok)
+        return code;
+    if (p->spec->dtype == DTYPE_FLOAT32)
+        *(float *)data = (float)view_elements(&in[0]);
+    else
+        *(double *)data = (double)view_elements(&in[0]);
+    return ERR_ok;
+}
+
+static err_code lower_constant(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    (void)in;
+    const struct tensor *value = node_tensor(n, ATTRIBUTE_value);
+    const int64_t count = tensor_elements(value);
+    void *data;
+    const err_code code = planner_constant(p, n->shape, ret, &data);
+    if (code != ERR_ok)
+        return code;
+    for (int64_t i = 0; i < count; i++)
+        if (p->spec->dtype == DTYPE_FLOAT32)
+            ((float *)data)[i] = (float)tensor_get(value, i);
+        else
+            ((double *)data)[i] = tensor_get(value, i);
+    return ERR_ok;
+}
+
+/* ---------------------------------------------------------------- every op */
+
+static const lower_fn lowerings[OP_COUNT] = {
+    [OP_Constant] = lower_constant,
+    [OP_Identity] = lower_same,
+    [OP_Neg] = lower_map,
+    [OP_Abs] = lower_map,
+    [OP_Sign] = lower_map,
+    [OP_Reciprocal] = lower_map,
+    [OP_Square] = lower_map,
+    [OP_Sqrt] = lower_map,
+    [OP_Exp] = lower_map,
+    [OP_Log] = lower_map,
+    [OP_Sin] = lower_map,
+    [OP_Cos] = lower_map,
+    [OP_Tanh] = lower_map,
+    [OP_Sigmoid] = lower_map,
+    [OP_Softplus] = lower_map,
+    [OP_Relu] = lower_map,
+    [OP_StopGradient] = lower_same,
+    [OP_Dropout] = lower_dropout,
+    [OP_Add] = lower_map,
+    [OP_Sub] = lower_map,
+    [OP_Mul] = lower_map,
+    [OP_Div] = lower_map,
+    [OP_Pow] = lower_pow,
+    [OP_Max] = lower_map,
+    [OP_Min] = lower_map,
+    [OP_Equal] = lower_map,
+    [OP_NotEqual] = lower_map,
+    [OP_Less] = lower_map,
+    [OP_LessOrEqual] = lower_map,
+    [OP_Greater] = lower_map,
+    [OP_GreaterOrEqual] = lower_map,
+    [OP_Where] = lower_map,
+    [OP_MatMul] = lower_matmul,
+    [OP_Linear] = lower_linear,
+    [OP_Transpose] = lower_transpose,
+    [OP_Reshape] = lower_reshape,
+    [OP_Expand] = lower_expand,
+    [OP_Concat] = lower_concat,
+    [OP_Slice] = lower_slice,
+    [OP_ScatterSlice] = lower_scatter_slice,
+    [OP_Gather] = lower_gather,
+    [OP_ScatterAdd] = lower_scatter_add,
+    [OP_OneHot] = lower_one_hot,
+    [OP_Size] = lower_size,
+    [OP_ReduceSum] = lower_reduce,
+    [OP_ReduceMean] = lower_reduce,
+    [OP_ReduceMax] = lower_reduce,
+    [OP_Softmax] = lower_softmax,
+    [OP_LogSoftmax] = lower_softmax,
+    [OP_MSE] = lower_loss,
+    [OP_MAE] = lower_loss,
+    [OP_BCE] = lower_loss,
+    [OP_BCEWithLogits] = lower_loss,
+    [OP_CrossEntropy] = lower_cross_entropy,
+};
+
+err_code lower_node(struct planner *p, node_id id)
+{
+    const struct node *n = graph_node(p->spec->graph, id);
+    if (lowerings[n->op] == NULL)
+        return error_set(p->err, ERR_internal, "the engine has no kernel for %s", op_name(n->op));
+    if (p->operand_capacity < n->input_count) {
+        struct view *grown = realloc(p->operands, n->input_count * sizeof *grown);
+        if (grown == NULL)
+            return error_set(p->err, ERR_out_of_memory, "no memory for a plan");
+        p->operands = grown;
+        p->operand_capacity = n->input_count;
+    }
+    for (uint32_t i = 0; i < n->input_count; i++)
+        p->operands[i] = p->values[n->inputs[i]];
+    return lowerings[n->op](p, n, p->operands, &p->values[id]);
+}
