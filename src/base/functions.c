@@ -167,9 +167,9 @@ static int reduce_large(double x, double *ret_hi, double *ret_lo)
     return signbit(x) ? -quadrant : quadrant;
 }
 
-void fn_reduce_lanes(int lanes, const double *x, int64_t *quadrant, double *hi, double *lo)
+void fn_reduce_lanes(int lanes, const double *x, uint64_t *quadrant, double *hi, double *lo)
 {
     for (int i = 0; i < lanes; i++)
         if (fabs(x[i]) > FN_REDUCE_LARGE)
-            quadrant[i] = reduce_large(x[i], &hi[i], &lo[i]);
+            quadrant[i] = (uint64_t)reduce_large(x[i], &hi[i], &lo[i]);
 }

@@ -24,7 +24,7 @@ double fn_softplus(double x); /* log(1 + e^x), with its relative accuracy far be
 /* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; quadrant is the multiple
  * modulo 4, maybe negative. NaN for an infinity. */
 #define FN_REDUCE_LARGE 0x1p20
-void fn_reduce_lanes(int lanes, const double *x, int64_t *quadrant, double *hi, double *lo);
+void fn_reduce_lanes(int lanes, const double *x, uint64_t *quadrant, double *hi, double *lo);
 /* Where x is not positive and finite, or y is not finite: x^y. */
 void fn_pow_lanes(int lanes, const double *x, const double *y, double *result);
 

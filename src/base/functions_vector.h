@@ -122,42 +122,42 @@ V_INLINE vf32 v_narrow(vf64 low, vf64 high)
 /* 1.5 * 2^52 and 1.5 * 2^23: a number added to it is rounded to an integer, that stands in the low bits. */
 #define V_ROUND_F64 0x1.8p52
 #define V_ROUND_F32 0x1.8p23f
-#define V_ROUND_BITS_F64 INT64_C(0x4338000000000000)
-#define V_ROUND_BITS_F32 INT32_C(0x4B400000)
+#define V_ROUND_BITS_F64 UINT64_C(0x4338000000000000)
+#define V_ROUND_BITS_F32 UINT32_C(0x4B400000)
 
 /* Small integers as numbers. */
-V_INLINE vf64 v_number_f64(vi64 k)
+V_INLINE vf64 v_number_f64(vu64 k)
 {
     return (vf64)(k + V_ROUND_BITS_F64) - V_ROUND_F64;
 }
 
-V_INLINE vf32 v_number_f32(vi32 k)
+V_INLINE vf32 v_number_f32(vu32 k)
 {
     return (vf32)(k + V_ROUND_BITS_F32) - V_ROUND_F32;
 }
 
 /* 2^k for k in -1022 to 1023 (float32: -126 to 127) */
-V_INLINE vf64 v_power2_f64(vi64 k)
+V_INLINE vf64 v_power2_f64(vu64 k)
 {
     return (vf64)((k + 1023) << 52);
 }
 
-V_INLINE vf32 v_power2_f32(vi32 k)
+V_INLINE vf32 v_power2_f32(vu32 k)
 {
     return (vf32)((k + 127) << 23);
 }
 
 /* y * 2^k for |k| up to 2,000 (float32: 250), in two steps, so that a denormal result is reached from a normal number
  */
-V_INLINE vf64 v_scale_f64(vf64 y, vi64 k)
+V_INLINE vf64 v_scale_f64(vf64 y, vu64 k)
 {
-    vi64 half = (vi64)((vu64)(k + 4096) >> 1) - 2048;
+    vu64 half = ((k + 4096) >> 1) - 2048; /* wraps below 0 and back */
     return y * v_power2_f64(half) * v_power2_f64(k - half);
 }
 
-V_INLINE vf32 v_scale_f32(vf32 y, vi32 k)
+V_INLINE vf32 v_scale_f32(vf32 y, vu32 k)
 {
-    vi32 half = (vi32)((vu32)(k + 1024) >> 1) - 512;
+    vu32 half = ((k + 1024) >> 1) - 512;
     return y * v_power2_f32(half) * v_power2_f32(k - half);
 }
 
@@ -212,7 +212,7 @@ V_INLINE vf64 v_exp_f64(vf64 x)
     vf64 r = v_fma_f64(n, v_splat_f64(-V_LN2_HI_F64), x);
     r = v_fma_f64(n, v_splat_f64(-V_LN2_LO_F64), r);
     vf64 y = 1.0 + v_fma_f64(r * r, v_exp_tail_f64(r), r);
-    return v_scale_f64(y, (vi64)t - V_ROUND_BITS_F64);
+    return v_scale_f64(y, (vu64)t - V_ROUND_BITS_F64);
 }
 
 V_INLINE vf32 v_exp_f32(vf32 x)
@@ -224,7 +224,7 @@ V_INLINE vf32 v_exp_f32(vf32 x)
     vf32 r = v_fma_f32(n, v_splat_f32(-V_LN2_HI_F32), x);
     r = v_fma_f32(n, v_splat_f32(-V_LN2_LO_F32), r);
     vf32 y = 1.0f + v_fma_f32(r * r, v_exp_tail_f32(r), r);
-    return v_scale_f32(y, (vi32)t - V_ROUND_BITS_F32);
+    return v_scale_f32(y, (vu32)t - V_ROUND_BITS_F32);
 }
 
 /* a + b = *ret_sum + the result, exactly */
@@ -237,7 +237,7 @@ V_INLINE vf64 v_two_sum(vf64 a, vf64 b, vf64 *ret_sum)
 
 /* e^(x + x_lo) = 2^k (1 + hi + lo), for |x| up to 2,000 and x_lo below its last bit; returns k. hi is e^r - 1 for |r|
  * <= ln(2) / 2. */
-V_INLINE vi64 v_exp_parts(vf64 x, vf64 x_lo, vf64 *ret_hi, vf64 *ret_lo)
+V_INLINE vu64 v_exp_parts(vf64 x, vf64 x_lo, vf64 *ret_hi, vf64 *ret_lo)
 {
     vf64 t = v_fma_f64(x, v_splat_f64(V_LOG2_E_F64), v_splat_f64(V_ROUND_F64));
     vf64 n = t - V_ROUND_F64;
@@ -249,7 +249,7 @@ V_INLINE vi64 v_exp_parts(vf64 x, vf64 x_lo, vf64 *ret_hi, vf64 *ret_lo)
     vf64 hi = r + tail;
     *ret_hi = hi;
     *ret_lo = tail - (hi - r);
-    return (vi64)t - V_ROUND_BITS_F64;
+    return (vu64)t - V_ROUND_BITS_F64;
 }
 
 /* e^x - 1 = hi + lo; lo means nothing where hi is infinite. Not for |x| below 2^-1000. */
@@ -258,7 +258,7 @@ V_INLINE void v_expm1_parts(vf64 x, vf64 *ret_hi, vf64 *ret_lo)
     x = v_select_f64(x > 710.0, v_splat_f64(710.0), x);
     x = v_select_f64(x < -60.0, v_splat_f64(-60.0), x);
     vf64 p_hi, p_lo, sum;
-    vi64 k = v_exp_parts(x, v_splat_f64(0.0), &p_hi, &p_lo);
+    vu64 k = v_exp_parts(x, v_splat_f64(0.0), &p_hi, &p_lo);
     /* Half of the result is (2^(k-1) - 1/2) + 2^(k-1) p: so 2^1024 is not needed. */
     vf64 s = v_power2_f64(k - 1);
     vf64 c = s - 0.5;
@@ -280,19 +280,19 @@ V_INLINE vf64 v_expm1_f64(vf64 x)
 /* ---------------------------------------------------------------- log, log1p */
 
 /* x = 2^k * m with sqrt(1/2) <= m < sqrt(2), for positive normal x */
-V_INLINE vf64 v_split_f64(vf64 x, vi64 *ret_k)
+V_INLINE vf64 v_split_f64(vf64 x, vu64 *ret_k)
 {
-    const int64_t sqrt_half = INT64_C(0x3FE6A09E00000000), one = INT64_C(0x3FF0000000000000);
-    vi64 bits = (vi64)x + (one - sqrt_half);
-    *ret_k = (vi64)((vu64)bits >> 52) - 1023;
-    return (vf64)((bits & INT64_C(0x000FFFFFFFFFFFFF)) + sqrt_half);
+    const uint64_t sqrt_half = UINT64_C(0x3FE6A09E00000000), one = UINT64_C(0x3FF0000000000000);
+    vu64 bits = (vu64)x + (one - sqrt_half);
+    *ret_k = (bits >> 52) - 1023;
+    return (vf64)((bits & UINT64_C(0x000FFFFFFFFFFFFF)) + sqrt_half);
 }
 
-V_INLINE vf32 v_split_f32(vf32 x, vi32 *ret_k)
+V_INLINE vf32 v_split_f32(vf32 x, vu32 *ret_k)
 {
-    const int32_t sqrt_half = 0x3F3504F3, one = 0x3F800000;
-    vi32 bits = (vi32)x + (one - sqrt_half);
-    *ret_k = (vi32)((vu32)bits >> 23) - 127;
+    const uint32_t sqrt_half = 0x3F3504F3, one = 0x3F800000;
+    vu32 bits = (vu32)x + (one - sqrt_half);
+    *ret_k = (bits >> 23) - 127;
     return (vf32)((bits & 0x007FFFFF) + sqrt_half);
 }
 
@@ -325,10 +325,10 @@ V_INLINE vf32 v_log_core_f32(vf32 k, vf32 f, vf32 c)
 
 V_INLINE vf64 v_log_f64(vf64 x)
 {
-    vi64 k;
+    vu64 k;
     vi64 denormal = x < 0x1p-1022;
     vf64 m = v_split_f64(v_select_f64(denormal, x * 0x1p54, x), &k);
-    k -= denormal & 54;
+    k -= (vu64)denormal & 54;
     vf64 y = v_log_core_f64(v_number_f64(k), m - 1.0, v_splat_f64(0.0));
     y = v_select_f64(x < __builtin_inf(), y, x); /* infinity and NaN stay */
     y = v_select_f64(x == 0.0, v_splat_f64(-__builtin_inf()), y);
@@ -337,10 +337,10 @@ V_INLINE vf64 v_log_f64(vf64 x)
 
 V_INLINE vf32 v_log_f32(vf32 x)
 {
-    vi32 k;
+    vu32 k;
     vi32 denormal = x < 0x1p-126f;
     vf32 m = v_split_f32(v_select_f32(denormal, x * 0x1p25f, x), &k);
-    k -= denormal & 25;
+    k -= (vu32)denormal & 25;
     vf32 y = v_log_core_f32(v_number_f32(k), m - 1.0f, v_splat_f32(0.0f));
     y = v_select_f32(x < __builtin_inff(), y, x);
     y = v_select_f32(x == 0.0f, v_splat_f32(-__builtin_inff()), y);
@@ -350,7 +350,7 @@ V_INLINE vf32 v_log_f32(vf32 x)
 /* log(1 + x): of u = 1 + x rounded, and the rounding error over u. */
 V_INLINE vf64 v_log1p_f64(vf64 x)
 {
-    vi64 k;
+    vu64 k;
     vf64 u = 1.0 + x;
     vf64 m = v_split_f64(u, &k);
     vf64 lost = v_select_f64(x > 1.0, 1.0 - (u - x), x - (u - 1.0));
@@ -365,7 +365,7 @@ V_INLINE vf64 v_log1p_f64(vf64 x)
 
 V_INLINE vf32 v_log1p_f32(vf32 x)
 {
-    vi32 k;
+    vu32 k;
     vf32 u = 1.0f + x;
     vf32 m = v_split_f32(u, &k);
     vf32 lost = v_select_f32(x > 1.0f, 1.0f - (u - x), x - (u - 1.0f));
@@ -431,11 +431,11 @@ V_INLINE vf32 v_tanh_f32(vf32 x)
 /* ---------------------------------------------------------------- sin, cos */
 
 /* x = n pi/2 + hi + lo with |hi| <= pi/4; returns n, of which the low two bits count */
-V_INLINE vi64 v_reduce(vf64 x, vf64 *ret_hi, vf64 *ret_lo)
+V_INLINE vu64 v_reduce(vf64 x, vf64 *ret_hi, vf64 *ret_lo)
 {
     vf64 t = v_fma_f64(x, v_splat_f64(0x1.45f306dc9c883p-1), v_splat_f64(V_ROUND_F64));
     vf64 n = t - V_ROUND_F64;
-    vi64 quadrant = (vi64)t;
+    vu64 quadrant = (vu64)t;
     /* pi/2 in three parts of 33 bits, whose products with n are exact, and a fourth. */
     vf64 a = v_fma_f64(n, v_splat_f64(-0x1.921fb544p+0), x), b, c;
     vf64 lost = v_two_sum(a, n * -0x1.0b4611a6p-34, &b);
@@ -444,7 +444,7 @@ V_INLINE vi64 v_reduce(vf64 x, vf64 *ret_hi, vf64 *ret_lo)
     vf64 hi = c + lost;
     vf64 lo = lost - (hi - c);
     if (v_any_f64(v_abs_f64(x) > FN_REDUCE_LARGE))
-        fn_reduce_lanes(V_LANES_F64, (const double *)&x, (int64_t *)&quadrant, (double *)&hi, (double *)&lo);
+        fn_reduce_lanes(V_LANES_F64, (const double *)&x, (uint64_t *)&quadrant, (double *)&hi, (double *)&lo);
     *ret_hi = hi;
     *ret_lo = lo;
     return quadrant;
@@ -470,13 +470,13 @@ V_INLINE vf64 v_cos_core(vf64 x, vf64 x_lo)
 }
 
 /* sin of x + turns * pi/2 */
-V_INLINE vf64 v_sin_turned(vf64 x, int turns)
+V_INLINE vf64 v_sin_turned(vf64 x, unsigned turns)
 {
     vf64 hi, lo;
-    vi64 quadrant = v_reduce(x, &hi, &lo) + turns;
+    vu64 quadrant = v_reduce(x, &hi, &lo) + turns;
     vi64 odd = (quadrant & 1) != 0;
     vf64 y = v_select_f64(odd, v_cos_core(hi, lo), v_sin_core(hi, lo));
-    return (vf64)((vi64)y ^ (vi64)((vu64)(quadrant & 2) << 62));
+    return (vf64)((vu64)y ^ (quadrant & 2) << 62);
 }
 
 V_INLINE vf64 v_sin_f64(vf64 x)
@@ -506,10 +506,10 @@ V_INLINE vf64 v_pow_core(vf64 x, vf64 y)
 {
     static const double c[] = {0x1.24924924927d2p-2, 0x1.c71c71c65912ep-3, 0x1.745d17d7fec79p-3, 0x1.3b1378031c182p-3,
                                0x1.111dd6b2b29edp-3, 0x1.de9d167171e15p-4, 0x1.e7ec929444e93p-4};
-    vi64 exponent;
+    vu64 exponent;
     vi64 denormal = x < 0x1p-1022;
     vf64 m = v_split_f64(v_select_f64(denormal, x * 0x1p54, x), &exponent);
-    vf64 k = v_number_f64(exponent - (denormal & 54));
+    vf64 k = v_number_f64(exponent - ((vu64)denormal & 54));
     vf64 f = m - 1.0, bottom;
     vf64 bottom_lo = v_two_sum(m, v_splat_f64(1.0), &bottom);
     vf64 s = f / bottom;
@@ -546,7 +546,7 @@ V_INLINE vf64 v_pow_core(vf64 x, vf64 y)
     p = v_select_f64(high, v_splat_f64(710.0), v_select_f64(low, v_splat_f64(-746.0), p));
     p_lo = v_select_f64(high | low, v_splat_f64(0.0), p_lo);
     vf64 hi, lo;
-    vi64 power = v_exp_parts(p, p_lo, &hi, &lo);
+    vu64 power = v_exp_parts(p, p_lo, &hi, &lo);
     lo += v_two_sum(v_splat_f64(1.0), hi, &sum);
     return v_scale_f64(sum + lo, power);
 }
