@@ -18,11 +18,10 @@ double fn_pow(double x, double y);
 double fn_sigmoid(double x);  /* 1 / (1 + e^-x) */
 double fn_softplus(double x); /* log(1 + e^x), with its relative accuracy far below 0 too */
 
-/* For functions_vector.h alone: the lanes of a vector that are rare, done one by one. The others are left as they are.
- */
+/* For functions_vector.h alone: the lanes of a vector that are rare, one by one. The others are left as they are. */
 
-/* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; quadrant is the multiple
- * modulo 4, maybe negative. NaN for an infinity. */
+/* Where |x| > FN_REDUCE_LARGE: x less a multiple of pi/2 is hi + lo, of which |hi| <= pi/4; the low two
+ * bits of quadrant are the multiple's. NaN for an infinity. */
 #define FN_REDUCE_LARGE 0x1p20
 void fn_reduce_lanes(int lanes, const double *x, uint64_t *quadrant, double *hi, double *lo);
 /* Where x is not positive and finite, or y is not finite: x^y. */

@@ -53,7 +53,7 @@ static void check_scan(const char *text)
 static void random_bit_patterns_survive(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 200000; i++) {
+    for (uint64_t i = 0; i < 60000; i++) {
         uint64_t bits = random_bits(i);
         double x;
         float f;
@@ -75,7 +75,7 @@ static void random_bit_patterns_survive(void **state)
 static void random_decimals_are_read_right(void **state)
 {
     (void)state;
-    for (uint64_t i = 0; i < 200000; i++) {
+    for (uint64_t i = 0; i < 60000; i++) {
         uint64_t bits = random_bits(i + 1000000);
         int exponent = (int)(bits % 80) - 40;
         char text[96];
