@@ -92,22 +92,27 @@ static err_code copy_independent(struct copying *c, struct error *err)
     return ERR_ok;
 }
 
-/* The node's derivative by one input as a formula, or NULL where nothing flows to it. */
-static err_code formula_of(struct copying *c, node_id node, size_t input, char **ret, struct error *err)
+/* The node's derivatives by its inputs as formulas; NULL stays where nothing flows. */
+static err_code derive(struct copying *c, node_id node, char **derivatives, struct error *err)
 {
+    const struct node *n = graph_node(c->planned->bound, node);
     struct graph *local = NULL;
-    node_id root = NODE_NONE;
-    struct text text = {0};
-    err_code code = local_derivative(c->planned->bound, node, input, &local, &root, err);
-    if (code == ERR_ok && root != NODE_NONE) {
-        code = notation_print_formula(local, root, &text, err);
+    node_id *roots = calloc(n->input_count + 1, sizeof *roots);
+    err_code code = roots ? local_derivatives(c->planned->bound, node, c->planned->names, &local, roots, err)
+                          : error_set(err, ERR_out_of_memory, NULL);
+    for (size_t i = 0; code == ERR_ok && i < n->input_count; i++) {
+        if (roots[i] == NODE_NONE)
+            continue;
+        struct text formula = {0};
+        code = notation_print_formula(local, roots[i], &formula, err);
+        if (code == ERR_ok) {
+            derivatives[i] = formula.failed ? NULL : arena_copy(c->answer->arena, formula.data, formula.length);
+            code = derivatives[i] ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
+        }
+        text_clear(&formula);
     }
-    if (code == ERR_ok && root != NODE_NONE) {
-        *ret = text.failed ? NULL : arena_copy(c->answer->arena, text.data, text.length);
-        code = *ret ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
-    }
-    text_clear(&text);
     graph_free(local);
+    free(roots);
     return code;
 }
 
@@ -116,23 +121,17 @@ static err_code trace_one(struct copying *c, node_id id, struct trace_node *t, s
     const struct node *n = graph_node(c->planned->bound, id);
     const char **inputs = arena_array(c->answer->arena, n->input_count + 1, sizeof *inputs);
     t->derivatives = arena_array(c->answer->arena, n->input_count + 1, sizeof(char *));
-    if (!inputs || !t->derivatives) {
+    if (!inputs || !t->derivatives)
         return error_set(err, ERR_out_of_memory, NULL);
-    }
-    t->name = n->name;
+    for (size_t i = 0; i < n->input_count; i++)
+        inputs[i] = c->planned->names[n->inputs[i]];
+    t->name = c->planned->names[id];
     t->node = n;
     t->inputs = inputs;
     err_code code = copy_tensor(c, &c->planned->traced[2 * (size_t)id], &t->value, err);
-    if (code == ERR_ok) {
+    if (code == ERR_ok)
         code = copy_tensor(c, &c->planned->traced[2 * (size_t)id + 1], &t->gradient, err);
-    }
-    for (size_t i = 0; code == ERR_ok && i < n->input_count; i++) {
-        inputs[i] = graph_node(c->planned->bound, n->inputs[i])->name;
-        if (n->op != OP_Grad) {
-            code = formula_of(c, id, i, &t->derivatives[i], err);
-        }
-    }
-    return code;
+    return code == ERR_ok ? derive(c, id, t->derivatives, err) : code;
 }
 
 static err_code copy_trace(struct copying *c, struct error *err)

@@ -26,6 +26,7 @@ void planned_free(struct planned *p)
         free(p->gradients);
         free(p->independent);
         free(p->traced);
+        arena_free(p->arena);
         free(p);
     }
 }
@@ -46,28 +47,28 @@ static struct shape written_shape(const struct making *m, node_id written)
 
 /* A trace names every node: those without a name are _1, _2, ... in the order of the program, past the names that are
  * taken. */
-static err_code name_all(struct graph **graph, struct error *err)
+static err_code name_all(struct planned *p, struct error *err)
 {
-    const struct graph *g = *graph;
-    struct graph *named = graph_new(0);
-    err_code code = named ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
+    const struct graph *g = p->bound;
+    p->arena = arena_new();
+    const char **names = p->arena ? arena_array(p->arena, graph_size(g) + 1, sizeof *names) : NULL;
+    if (!names)
+        return error_set(err, ERR_out_of_memory, NULL);
     unsigned next = 1;
-    for (size_t i = 0; code == ERR_ok && i < graph_size(g); i++) {
-        struct node node = *graph_node(g, (node_id)i);
-        char name[16];
-        while (!node.name) {
-            snprintf(name, sizeof name, "_%u", next++);
-            node.name = graph_find(g, name) == NODE_NONE ? name : NULL;
+    for (size_t i = 0; i < graph_size(g); i++) {
+        const char *name = graph_node(g, (node_id)i)->name;
+        char numbered[16];
+        while (!name) {
+            int length = snprintf(numbered, sizeof numbered, "_%u", next++);
+            if (graph_find(g, numbered) == NODE_NONE) {
+                name = arena_copy(p->arena, numbered, (size_t)length);
+                if (!name)
+                    return error_set(err, ERR_out_of_memory, NULL);
+            }
         }
-        node_id ignored;
-        code = graph_add(named, &node, &ignored, err);
+        names[i] = name;
     }
-    if (code != ERR_ok) {
-        graph_free(named);
-        return code;
-    }
-    graph_free(*graph);
-    *graph = named;
+    p->names = names;
     return ERR_ok;
 }
 
@@ -201,7 +202,7 @@ static err_code begin(struct making *m, struct error *err)
     err_code code = m->planning->batch < 0 ? graph_copy(q->graph, &p->bound, err)
                                            : graph_bind(q->graph, m->planning->batch, &p->bound, err);
     if (code == ERR_ok && q->trace) {
-        code = name_all(&p->bound, err);
+        code = name_all(p, err);
     }
     return code == ERR_ok ? expand_grads(p->bound, &m->graph, m->map, err) : code;
 }

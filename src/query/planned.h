@@ -6,6 +6,7 @@
 #ifndef GRADD_QUERY_PLANNED_H
 #define GRADD_QUERY_PLANNED_H
 
+#include "base/arena.h"
 #include "engine/plan.h"
 #include "query/question.h"
 
@@ -26,7 +27,9 @@ struct planned {
     size_t value_count;
     struct planned_tensor *gradients; /* of each wrt */
     size_t gradient_count;
-    bool *independent;             /* of each wrt */
+    bool *independent;  /* of each wrt */
+    const char **names; /* trace: of each written node, in the arena */
+    struct arena *arena;
     struct planned_tensor *traced; /* trace: value and gradient of node i at 2 * i and 2 * i + 1 */
     int64_t answer_elements;       /* of all tensors of the answer */
     size_t bytes;                  /* all of it, for the cache */

@@ -51,7 +51,7 @@ struct answer_tensor {
     struct tensor *tensor; /* owned by the answer */
 };
 
-struct trace_node {
+struct trace_node {            /* strings are borrowed from the prepared or the answer */
     const char *name;          /* as written, or _1, _2, ... in the order of the program */
     const struct node *node;   /* of the bound graph; borrowed from the prepared */
     const char *const *inputs; /* names, node->input_count */

@@ -6,6 +6,7 @@
 #include "work/work.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What a job's names stand for. */

@@ -1,6 +1,7 @@
 #include "work/worker.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "data/transform_record.h"
 #include "work/bind.h"
 #include <inttypes.h>
@@ -216,11 +217,12 @@ static struct job_end end_with(const struct training *t, enum job_state state)
 
 static err_code succeed(struct training *t, struct error *err)
 {
-    void *parameters = NULL, *transforms = NULL;
-    size_t size = 0, transforms_size = 0, count = t->model.model->parameter_count;
+    void *parameters = NULL;
+    struct text transforms = {0};
+    size_t size = 0, count = t->model.model->parameter_count;
     err_code code = catalog_pack_parameters(trainer_parameters(t->trainer), count, &parameters, &size, err);
     if (code == ERR_ok)
-        code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, &transforms_size, err);
+        code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok) {
         char digest[65];
         tensors_digest(trainer_parameters(t->trainer), count, digest);
@@ -231,8 +233,8 @@ static err_code succeed(struct training *t, struct error *err)
                                         .step = t->progress.step,
                                         .cost = t->progress.cost,
                                         .digest = digest,
-                                        .transforms = transforms,
-                                        .transforms_size = transforms_size};
+                                        .transforms = transforms.data,
+                                        .transforms_size = transforms.length};
         struct job_end end = end_with(t, JOB_SUCCEEDED);
         end.version = &version;
         end.parameters = parameters;
@@ -240,7 +242,7 @@ static err_code succeed(struct training *t, struct error *err)
         finish(t, &end);
     }
     free(parameters);
-    free(transforms);
+    text_clear(&transforms);
     return code;
 }
 
