@@ -48,7 +48,7 @@ struct query {
 
 struct query query_start(struct db *db, const char *sql);
 
-/* Binds by name. NULL and NaN become NULL. */
+/* Binds by name. NULL and NaN become NULL; a column of numbers keeps no sign of 0. */
 void query_integer(struct query *q, const char *parameter, int64_t value);
 void query_real(struct query *q, const char *parameter, double value);
 void query_text(struct query *q, const char *parameter, const char *value);

@@ -7,7 +7,7 @@
 enum { APPLICATION_ID = 0x67726164 };
 
 /* Whose database it is, and how far it has come. An empty one is at version 0. */
-static err_code recognise(struct db *db, const char *name, size_t newest, int64_t *ret_version, struct error *err)
+static err_code recognise(struct db *db, size_t newest, int64_t *ret_version, struct error *err)
 {
     int64_t application, version, tables;
     err_code code = db_number(db, "PRAGMA application_id", &application, err);
@@ -15,23 +15,22 @@ static err_code recognise(struct db *db, const char *name, size_t newest, int64_
         code = db_number(db, "PRAGMA user_version", &version, err);
     if (code == ERR_ok)
         code = db_number(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
-    if (code == ERR_database_failed)
-        return error_set(err, code, "%s is not an SQLite database, or is damaged", name);
     if (code != ERR_ok)
         return code;
     bool empty = application == 0 && version == 0 && tables == 0;
     if (!empty && application != APPLICATION_ID)
-        return error_set(err, ERR_database_failed, "%s is a database of another application", name);
+        return error_set(err, ERR_database_failed, "this is a database of another application");
     if (version < 0 || (uint64_t)version > newest)
         return error_set(err, ERR_newer_database,
-                         "%s was written by a newer gradd: it is at version %" PRId64 ", and this one knows up to %zu",
-                         name, version, newest);
+                         "the database was written by a newer gradd: it is at version %" PRId64
+                         ", and this gradd knows up to %zu",
+                         version, newest);
     *ret_version = version;
     return ERR_ok;
 }
 
 /* A reader does not wait for the writer, nor the writer for readers. The mode stays with the file. */
-static err_code use_write_ahead_log(struct db *db, const char *name, struct error *err)
+static err_code use_write_ahead_log(struct db *db, struct error *err)
 {
     struct query q = query_start(db, "PRAGMA journal_mode = WAL");
     size_t size = 0;
@@ -40,7 +39,7 @@ static err_code use_write_ahead_log(struct db *db, const char *name, struct erro
     err_code code = query_end(&q, err);
     if (code == ERR_ok && !done)
         return error_set(err, ERR_database_failed,
-                         "%s can't have a write-ahead log: is it on a file system without shared memory?", name);
+                         "the database can't have a write-ahead log: is it on a file system without shared memory?");
     return code;
 }
 
@@ -67,12 +66,12 @@ static err_code apply_all(struct db *db, const struct migration *list, size_t fr
     return db_script(db, marks, err);
 }
 
-err_code migrate(struct db *db, const char *name, const struct migration *list, size_t count, struct error *err)
+err_code migrate(struct db *db, const struct migration *list, size_t count, struct error *err)
 {
     int64_t version = 0;
-    err_code code = recognise(db, name, count, &version, err);
+    err_code code = recognise(db, count, &version, err);
     if (code == ERR_ok)
-        code = use_write_ahead_log(db, name, err);
+        code = use_write_ahead_log(db, err);
     if (code != ERR_ok || (size_t)version == count)
         return code;
     code = db_run(db, "BEGIN IMMEDIATE", err);

@@ -7,7 +7,7 @@
 
 /* An empty database becomes gradd's. Refused, and left as they are: what is not SQLite's or is another application's
  * (database_failed), and a database to which more migrations were applied than `count` (newer_database). Those that are
- * missing are applied in one transaction: all or none. `name` is the file's, for messages. */
-err_code migrate(struct db *db, const char *name, const struct migration *list, size_t count, struct error *err);
+ * missing are applied in one transaction: all or none. */
+err_code migrate(struct db *db, const struct migration *list, size_t count, struct error *err);
 
 #endif

@@ -98,18 +98,35 @@ static err_code recover(struct db *db, struct error *err)
     return code;
 }
 
-static err_code open_database(struct store *s, const char *name, struct error *err)
+static err_code open_writer(const char *name, struct db **ret, struct error *err)
 {
     struct db *db = NULL;
-    err_code code = make_file(name, err);
+    err_code code = db_open(name, DB_WRITER, &db, err);
     if (code == ERR_ok)
-        code = db_open(name, DB_WRITER, &db, err);
-    if (code == ERR_ok)
-        code = migrate(db, name, migrations, migration_count, err);
+        code = migrate(db, migrations, migration_count, err);
     if (code == ERR_ok)
         code = recover(db, err);
     if (code == ERR_ok)
-        code = readers_new(name, &s->readers, err);
+        *ret = db;
+    else
+        db_close(db);
+    return code;
+}
+
+static err_code open_database(struct store *s, const char *name, struct error *err)
+{
+    err_code code = make_file(name, err);
+    if (code != ERR_ok)
+        return code;
+    struct db *db = NULL;
+    struct error cause = {0};
+    code = open_writer(name, &db, &cause);
+    if (code != ERR_ok)
+        (void)error_set(err, code, "%s: %s", name, cause.detail ? cause.detail : err_title(code));
+    error_clear(&cause);
+    if (code != ERR_ok)
+        return code;
+    code = readers_new(name, &s->readers, err);
     if (code != ERR_ok) {
         db_close(db);
         return code;

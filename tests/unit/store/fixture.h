@@ -4,11 +4,12 @@
 #define GRADD_TESTS_STORE_FIXTURE_H
 
 #include "store/store.h"
-/* cmocka's header needs these before it. */
-#include <cmocka.h>
+/* cmocka's header needs the others before it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
+#include <cmocka.h>
 
 struct fixture {
     char folder[64];
