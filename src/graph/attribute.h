@@ -6,8 +6,9 @@
 #include "base/arena.h"
 #include "graph/op.h"
 
-/* Copies `given` into the arena, as the kind of its key: an integer becomes a FLOAT, a BOOL (0 and 1 only), a list of one or a scalar tensor where
- * that is wanted, a number or a list of integers a tensor. ERR_invalid_attribute where it can't be, or is not finite; ERR_out_of_memory. Nothing is reported. */
+/* Copies `given` into the arena, as the kind of its key: an integer becomes a FLOAT, a BOOL (0 and 1 only), a list of
+ * one or a scalar tensor where that is wanted, a number or a list of integers a tensor. ERR_invalid_attribute where it
+ * can't be, or is not finite; ERR_out_of_memory. Nothing is reported. */
 err_code attribute_copy(struct arena *arena, const struct attribute *given, struct attribute *ret);
 
 /* A tensor in the arena: float64, of that shape, zeros. NULL: no memory, or the shape is too large. */

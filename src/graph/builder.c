@@ -11,7 +11,8 @@ static node_id add(struct builder *b, const struct node *spec)
     return b->code == ERR_ok ? id : NODE_NONE;
 }
 
-node_id build_op(struct builder *b, enum op op, const node_id *inputs, size_t count, const struct attribute *attributes, size_t attribute_count)
+node_id build_op(struct builder *b, enum op op, const node_id *inputs, size_t count, const struct attribute *attributes,
+                 size_t attribute_count)
 {
     return add(b, &(struct node){.op = op,
                                  .inputs = inputs,

@@ -104,9 +104,12 @@ static bool grow_operands(struct graph *g, size_t count)
 static err_code check_node(const struct graph *g, const struct node *spec, struct error *err)
 {
     if (g->count >= g->nodes_max)
-        return error_add(err, ERR_limit_exceeded, spec->place, "the graph needs more than %zu nodes, which is the limit", g->nodes_max);
-    if (spec->input_count < (uint32_t)op_least_inputs(spec->op) || spec->input_count > (uint32_t)op_most_inputs(spec->op))
-        return error_add(err, ERR_wrong_arity, spec->place, "%s does not take %u inputs", op_name(spec->op), (unsigned)spec->input_count);
+        return error_add(err, ERR_limit_exceeded, spec->place,
+                         "the graph needs more than %zu nodes, which is the limit", g->nodes_max);
+    if (spec->input_count < (uint32_t)op_least_inputs(spec->op) ||
+        spec->input_count > (uint32_t)op_most_inputs(spec->op))
+        return error_add(err, ERR_wrong_arity, spec->place, "%s does not take %u inputs", op_name(spec->op),
+                         (unsigned)spec->input_count);
     for (uint32_t k = 0; k < spec->input_count; k++)
         if (spec->inputs[k] >= g->count)
             return error_set(err, ERR_internal, "a node's input is not in the graph yet");
@@ -212,7 +215,8 @@ err_code graph_copy(const struct graph *g, struct graph **ret, struct error *err
 err_code graph_bind(const struct graph *g, int64_t batch, struct graph **ret, struct error *err)
 {
     if (batch < 0 || batch > ELEMENTS_MAX)
-        return error_set(err, ERR_limit_exceeded, "a batch of %lld; it must be from 0 to %lld", (long long)batch, (long long)ELEMENTS_MAX);
+        return error_set(err, ERR_limit_exceeded, "a batch of %lld; it must be from 0 to %lld", (long long)batch,
+                         (long long)ELEMENTS_MAX);
     return copy_bound(g, batch, ret, err);
 }
 

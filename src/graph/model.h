@@ -1,5 +1,5 @@
-/* A model: a graph whose leaves have roles, inputs or parameters, and whose nodes `cost` and `output` are known. Immutable once made;
- * owns everything in it. */
+/* A model: a graph whose leaves have roles, inputs or parameters, and whose nodes `cost` and `output` are known.
+ * Immutable once made; owns everything in it. */
 #ifndef GRADD_GRAPH_MODEL_H
 #define GRADD_GRAPH_MODEL_H
 
@@ -10,12 +10,13 @@ enum initializer {
     INIT_ONES,
     INIT_NORMAL,         /* standard normal */
     INIT_UNIFORM,        /* [0, 1) */
-    INIT_GLOROT_UNIFORM, /* Glorot, Bengio 2010; fan_in, fan_out: (in, out) of a matrix, times the receptive field of a convolution */
+    INIT_GLOROT_UNIFORM, /* Glorot, Bengio 2010; fan_in, fan_out: (in, out) of a matrix, times the receptive field of a
+                            convolution */
     INIT_GLOROT_NORMAL,
-    INIT_HE_UNIFORM,     /* He, Zhang, Ren, Sun 2015 */
+    INIT_HE_UNIFORM, /* He, Zhang, Ren, Sun 2015 */
     INIT_HE_NORMAL,
-    INIT_ORTHOGONAL,     /* Saxe, McClelland, Ganguli 2013 */
-    INIT_VALUE,          /* the tensor given */
+    INIT_ORTHOGONAL, /* Saxe, McClelland, Ganguli 2013 */
+    INIT_VALUE,      /* the tensor given */
 };
 
 struct parameter {
@@ -38,7 +39,8 @@ struct model {
 
 void model_free(struct model *m);
 int64_t model_parameter_elements(const struct model *m);
-/* Initial values, one tensor a parameter in declared order (array of parameter_count, owned by the caller; tensors_free()). A function of the seed alone. */
+/* Initial values, one tensor a parameter in declared order (array of parameter_count, owned by the caller;
+ * tensors_free()). A function of the seed alone. */
 err_code model_initial(const struct model *m, struct tensor ***ret, struct error *err);
 void tensors_free(struct tensor **tensors, size_t count);
 bool initializer_find(const char *name, enum initializer *ret); /* "glorot_uniform" */

@@ -37,17 +37,18 @@ struct attribute {
     };
 };
 
-const char *op_name(enum op op);                                          /* canonical: "MatMul" */
-bool op_find(const char *name, size_t length, enum op *ret);              /* without regard to case; knows Sum and Mean */
+const char *op_name(enum op op);                             /* canonical: "MatMul" */
+bool op_find(const char *name, size_t length, enum op *ret); /* without regard to case; knows Sum and Mean */
 int op_least_inputs(enum op op);
-int op_most_inputs(enum op op);                                           /* INPUTS_ANY: no bound but the limits */
+int op_most_inputs(enum op op); /* INPUTS_ANY: no bound but the limits */
 enum { INPUTS_ANY = 1 << 20 };
 const char *attribute_name(enum attribute_key key);
 bool attribute_find(const char *name, size_t length, enum attribute_key *ret);
 enum attribute_kind attribute_kind_of(enum attribute_key key);
 const char *attribute_kind_text(enum attribute_kind kind); /* "a list of integers" */
 
-/* Whether the op has the attribute, and whether it must be given; *ret_default is its default, written only where it has one. Both may be NULL. */
+/* Whether the op has the attribute, and whether it must be given; *ret_default is its default, written only where it
+ * has one. Both may be NULL. */
 bool op_has_attribute(enum op op, enum attribute_key key, bool *ret_required, struct attribute *ret_default);
 
 /* The op's attributes, one by one in the order of ops.def; false at the end. */

@@ -40,7 +40,8 @@ node_id program_find(const struct program *p, const char *name); /* NODE_NONE if
  * only the name is checked. */
 err_code program_add(struct program *p, const struct program_node *node, node_id *ret, struct error *err);
 
-/* Names a node that has no name yet, as `place` says where. Errors: invalid_name, duplicate_name; then the node is broken. */
+/* Names a node that has no name yet, as `place` says where. Errors: invalid_name, duplicate_name; then the node is
+ * broken. */
 err_code program_set_name(struct program *p, node_id id, const char *name, struct place place, struct error *err);
 
 /* Whether some node is broken. */

@@ -10,4 +10,7 @@ typedef err_code shape_rule(struct inference *i);
 #include "graph/ops.def"
 #undef OP
 
+/* The rule of each op: also a way to ask whether two ops have shapes alike. */
+extern shape_rule *const shape_rules[OP_COUNT];
+
 #endif

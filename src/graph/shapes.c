@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static shape_rule *const rules[OP_COUNT] = {
+shape_rule *const shape_rules[OP_COUNT] = {
 #define OP(name, least, most, attributes, rule) [OP_##name] = shape_##rule,
 #include "graph/ops.def"
 #undef OP
@@ -27,7 +27,7 @@ static int64_t least_elements(struct shape s)
 
 err_code infer_shape(struct inference *i)
 {
-    err_code code = rules[i->op](i);
+    err_code code = shape_rules[i->op](i);
     if (code != ERR_ok)
         return code;
     if (i->out.rank > RANK_MAX)
@@ -37,16 +37,16 @@ err_code infer_shape(struct inference *i)
     if (elements <= ELEMENTS_MAX)
         return ERR_ok;
     char text[SHAPE_TEXT_MAX];
-    return error_add(i->err, ERR_limit_exceeded, i->place,
-                     "%s: %s has %s%lld elements, the limit is %lld", op_name(i->op), shape_text(i->out, text),
-                     elements == INT64_MAX ? "more than " : "", (long long)elements, (long long)ELEMENTS_MAX);
+    return error_add(i->err, ERR_limit_exceeded, i->place, "%s: %s has %s%lld elements, the limit is %lld",
+                     op_name(i->op), shape_text(i->out, text), elements == INT64_MAX ? "more than " : "",
+                     (long long)elements, (long long)ELEMENTS_MAX);
 }
 
 /* ---- attributes */
 
 /* Fills `slot` with the attribute that `spec` asks for; *ret_filled is false where it is optional and not given. */
-static err_code fill_attribute(struct inference *i, const struct attribute_spec *spec, const struct attribute *given, size_t count,
-                               struct attribute *slot, bool *ret_filled)
+static err_code fill_attribute(struct inference *i, const struct attribute_spec *spec, const struct attribute *given,
+                               size_t count, struct attribute *slot, bool *ret_filled)
 {
     size_t k = 0;
     while (k < count && given[k].key != spec->key)
@@ -54,7 +54,8 @@ static err_code fill_attribute(struct inference *i, const struct attribute_spec 
     *ret_filled = k < count || spec->presence == ATTRIBUTE_DEFAULTED;
     if (k == count) {
         if (spec->presence == ATTRIBUTE_REQUIRED)
-            return error_add(i->err, ERR_missing_attribute, i->place, "%s needs %s=", op_name(i->op), attribute_name(spec->key));
+            return error_add(i->err, ERR_missing_attribute, i->place, "%s needs %s=", op_name(i->op),
+                             attribute_name(spec->key));
         if (spec->presence == ATTRIBUTE_DEFAULTED)
             *slot = spec->fallback;
         return ERR_ok;

@@ -5,7 +5,8 @@ err_code shape_input(struct inference *i)
 {
     struct shape *s = &i->out;
     if (s->rank < 0 || s->rank > RANK_MAX)
-        return error_add(i->err, ERR_rank_too_large, i->place, "an input of %d dimensions; the limit is %d", s->rank, RANK_MAX);
+        return error_add(i->err, ERR_rank_too_large, i->place, "an input of %d dimensions; the limit is %d", s->rank,
+                         RANK_MAX);
     return ERR_ok;
 }
 
@@ -28,7 +29,8 @@ err_code shape_dropout(struct inference *i)
         return infer_bad_attribute(i, "ratio is %g, but must be at least 0 and below 1", ratio);
     int64_t ordinal = infer_attribute(i, ATTRIBUTE_ordinal)->integer;
     if (ordinal < -1 || ordinal > UINT32_MAX)
-        return infer_bad_attribute(i, "ordinal is %lld, but must be from -1 to %lld", (long long)ordinal, (long long)UINT32_MAX);
+        return infer_bad_attribute(i, "ordinal is %lld, but must be from -1 to %lld", (long long)ordinal,
+                                   (long long)UINT32_MAX);
     return shape_same(i);
 }
 

@@ -6,8 +6,8 @@ struct range {
     int64_t start, end, step, count;
 };
 
-/* ONNX: negative positions count from the end, and what is out of bounds is clamped. The normal form: start stands inside, and an end before the first
- * element, which a slice with a negative step may have, is written -dim - 1. */
+/* ONNX: negative positions count from the end, and what is out of bounds is clamped. The normal form: start stands
+ * inside, and an end before the first element, which a slice with a negative step may have, is written -dim - 1. */
 static struct range range_of(struct range r, int64_t dim)
 {
     int64_t low = r.step > 0 ? 0 : -1, high = r.step > 0 ? dim : dim - 1;
@@ -26,7 +26,8 @@ static struct range range_of(struct range r, int64_t dim)
     return (struct range){start, end < 0 ? -dim - 1 : end, r.step, count};
 }
 
-/* A slice of an axis that is a multiple of batch: the whole of it, forwards or backwards, or what only a known batch tells. */
+/* A slice of an axis that is a multiple of batch: the whole of it, forwards or backwards, or what only a known batch
+ * tells. */
 static int64_t symbolic_count(struct range r, int64_t dim)
 {
     bool whole = r.step == 1 && r.start == 0 && r.end >= ELEMENTS_MAX;
@@ -110,10 +111,12 @@ err_code shape_scatter_slice(struct inference *i)
         int64_t last;
         if (start < 0 || start >= room || __builtin_mul_overflow(filled - 1, steps[k], &last) ||
             __builtin_add_overflow(start, last, &last) || last < 0 || last >= room)
-            return infer_bad_attribute(i, "along axis %lld the operand does not fit into %lld", (long long)axes[k], (long long)room);
+            return infer_bad_attribute(i, "along axis %lld the operand does not fit into %lld", (long long)axes[k],
+                                       (long long)room);
     }
     if (!shape_agree(expected, x))
-        return error_add_shapes(i->err, ERR_shape_mismatch, i->place, expected, x, "ScatterSlice: the operand does not fit");
+        return error_add_shapes(i->err, ERR_shape_mismatch, i->place, expected, x,
+                                "ScatterSlice: the operand does not fit");
     i->out = out;
     return ERR_ok;
 }
@@ -150,7 +153,8 @@ err_code shape_scatter_add(struct inference *i)
     struct shape g = i->in[0], index = i->in[1];
     int64_t size = infer_attribute(i, ATTRIBUTE_size)->integer;
     if (size < 0 || size > ELEMENTS_MAX)
-        return infer_bad_attribute(i, "size is %lld, but must be from 0 to %lld", (long long)size, (long long)ELEMENTS_MAX);
+        return infer_bad_attribute(i, "size is %lld, but must be from 0 to %lld", (long long)size,
+                                   (long long)ELEMENTS_MAX);
     if (g.rank < index.rank)
         return infer_disagree(i, 0, 1, index, g);
     int axis = 0;
@@ -169,7 +173,8 @@ err_code shape_one_hot(struct inference *i)
 {
     int64_t depth = infer_attribute(i, ATTRIBUTE_depth)->integer;
     if (depth < 1 || depth > ELEMENTS_MAX)
-        return infer_bad_attribute(i, "depth is %lld, but must be from 1 to %lld", (long long)depth, (long long)ELEMENTS_MAX);
+        return infer_bad_attribute(i, "depth is %lld, but must be from 1 to %lld", (long long)depth,
+                                   (long long)ELEMENTS_MAX);
     i->out = splice(i->in[0], i->in[0].rank, shape_of(1, &depth), i->in[0].rank);
     return ERR_ok;
 }

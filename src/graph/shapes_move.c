@@ -50,13 +50,15 @@ static err_code cannot_reshape(const struct inference *i, struct shape wanted)
     char list[RANK_MAX * 24] = "";
     size_t length = 0;
     for (size_t k = 0; k < a->ints.count; k++)
-        length += (size_t)snprintf(list + length, sizeof list - length, "%s%lld", k ? "," : "", (long long)a->ints.items[k]);
-    return error_add_shapes(i->err, ERR_shape_mismatch, i->place, wanted, i->in[0], "Reshape: %s is %s, which does not fill [%s]",
-                            infer_operand(i, 0, name), shape_text(i->in[0], from), list);
+        length +=
+            (size_t)snprintf(list + length, sizeof list - length, "%s%lld", k ? "," : "", (long long)a->ints.items[k]);
+    return error_add_shapes(i->err, ERR_shape_mismatch, i->place, wanted, i->in[0],
+                            "Reshape: %s is %s, which does not fill [%s]", infer_operand(i, 0, name),
+                            shape_text(i->in[0], from), list);
 }
 
-/* 0 keeps the axis that stands there, one -1 follows from the rest. Axes that are kept are left out of the count on both sides, so that `batch` cancels and
- * an empty batch is no ambiguity. */
+/* 0 keeps the axis that stands there, one -1 follows from the rest. Axes that are kept are left out of the count on
+ * both sides, so that `batch` cancels and an empty batch is no ambiguity. */
 err_code shape_reshape(struct inference *i)
 {
     struct shape x = i->in[0], out = {0};
@@ -109,8 +111,9 @@ err_code shape_expand(struct inference *i)
     if (shape_broadcast(i->in[0], wanted, &i->out))
         return ERR_ok;
     char name[OPERAND_TEXT_MAX], from[SHAPE_TEXT_MAX], to[SHAPE_TEXT_MAX];
-    return error_add_shapes(i->err, ERR_shape_mismatch, i->place, wanted, i->in[0], "Expand: %s is %s, which does not broadcast to %s",
-                            infer_operand(i, 0, name), shape_text(i->in[0], from), shape_text(wanted, to));
+    return error_add_shapes(i->err, ERR_shape_mismatch, i->place, wanted, i->in[0],
+                            "Expand: %s is %s, which does not broadcast to %s", infer_operand(i, 0, name),
+                            shape_text(i->in[0], from), shape_text(wanted, to));
 }
 
 err_code shape_concat(struct inference *i)

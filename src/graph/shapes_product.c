@@ -1,8 +1,8 @@
 /* Shape rules of products. */
 #include "graph/rules.h"
 
-/* As NumPy: the last two axes are the matrices', the rest broadcasts; a vector counts as a row on the left and as a column on the right, and that
- * axis goes again. */
+/* As NumPy: the last two axes are the matrices', the rest broadcasts; a vector counts as a row on the left and as a
+ * column on the right, and that axis goes again. */
 err_code shape_matmul(struct inference *i)
 {
     struct shape a = i->in[0], b = i->in[1];

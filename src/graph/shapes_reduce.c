@@ -27,8 +27,8 @@ err_code shape_reduce(struct inference *i)
             out.dim[out.rank++] = 1;
         if (x.dim[k] == 0 && i->op != OP_ReduceSum) {
             char name[OPERAND_TEXT_MAX], text[SHAPE_TEXT_MAX];
-            return error_add(i->err, ERR_empty_reduction, i->place, "%s: %s is %s: there is nothing along axis %d", op_name(i->op),
-                             infer_operand(i, 0, name), shape_text(x, text), k);
+            return error_add(i->err, ERR_empty_reduction, i->place, "%s: %s is %s: there is nothing along axis %d",
+                             op_name(i->op), infer_operand(i, 0, name), shape_text(x, text), k);
         }
     }
     i->out = out;

@@ -1,5 +1,6 @@
-/* Two passes. The first goes through the needed nodes in order, appends each to a draft as what it simplifies to, and never
- * appends a node that the draft has already (a hash table over op, inputs and attributes). The second copies what the outputs still need. */
+/* Two passes. The first goes through the needed nodes in order, appends each to a draft as what it simplifies to, and
+ * never appends a node that the draft has already (a hash table over op, inputs and attributes). The second copies what
+ * the outputs still need. */
 #include "graph/simplify.h"
 
 #include "graph/attribute.h"
@@ -46,8 +47,8 @@ static uint64_t node_hash(const struct node *n, uint64_t seed)
     return hash;
 }
 
-/* The slot of an equal node, or the free one where it belongs. Where the table lies seeds the hash, so that nobody can prepare
- * collisions; which slot a node has shows in nothing. */
+/* The slot of an equal node, or the free one where it belongs. Where the table lies seeds the hash, so that nobody can
+ * prepare collisions; which slot a node has shows in nothing. */
 static node_id *find_slot(const struct simplifier *s, const struct node *n)
 {
     size_t at = (size_t)node_hash(n, (uint64_t)(uintptr_t)s->slots) & (s->capacity - 1);
@@ -74,8 +75,8 @@ static bool reserve(struct simplifier *s)
     return true;
 }
 
-/* Appends a node to the draft, or finds it there. Looked up before, as it is, and after, in its normal form: a node that is new only in form stays in the draft,
- * and the second pass leaves it out. */
+/* Appends a node to the draft, or finds it there. Looked up before, as it is, and after, in its normal form: a node
+ * that is new only in form stays in the draft, and the second pass leaves it out. */
 static err_code intern(struct simplifier *s, struct node *n, node_id *ret)
 {
     if (!reserve(s))
@@ -137,8 +138,10 @@ static bool folded(enum op op, double a, double b, double *ret)
     return isfinite(*ret);
 }
 
-/* Rewrites n into a Constant if it is arithmetic of scalar constants. The value is kept in `scalar`, the attribute in `value`. */
-static void fold(const struct simplifier *s, struct node *n, struct tensor *scalar, double *number, struct attribute *value)
+/* Rewrites n into a Constant if it is arithmetic of scalar constants. The value is kept in `scalar`, the attribute in
+ * `value`. */
+static void fold(const struct simplifier *s, struct node *n, struct tensor *scalar, double *number,
+                 struct attribute *value)
 {
     double a = 0, b = 0;
     bool derived;
@@ -290,8 +293,8 @@ static err_code make_draft(struct simplifier *s, const unsigned char *needed, no
 }
 
 /* Copies the needed nodes of the draft; map: draft -> copy. */
-static err_code copy_needed(const struct graph *draft, const unsigned char *needed, node_id *inputs, node_id *map, struct graph *copy,
-                            struct error *err)
+static err_code copy_needed(const struct graph *draft, const unsigned char *needed, node_id *inputs, node_id *map,
+                            struct graph *copy, struct error *err)
 {
     err_code code = ERR_ok;
     for (size_t i = 0; code == ERR_ok && i < graph_size(draft); i++) {
@@ -306,7 +309,8 @@ static err_code copy_needed(const struct graph *draft, const unsigned char *need
     return code;
 }
 
-err_code graph_simplify(const struct graph *g, const node_id *outputs, size_t count, struct graph **ret, node_id *ret_outputs, struct error *err)
+err_code graph_simplify(const struct graph *g, const node_id *outputs, size_t count, struct graph **ret,
+                        node_id *ret_outputs, struct error *err)
 {
     size_t size = graph_size(g);
     struct simplifier s = {.from = g, .draft = graph_new(graph_nodes_max(g)), .err = err};
