@@ -168,12 +168,11 @@ static bool parse_number(const struct option *o, const char *text, int64_t *ret)
 
 static void store_number(const struct option *o, int64_t value, struct config *c)
 {
-    char *slot = (char *)c + o->offset;
-    int narrow = (int)value;
+    void *slot = (char *)c + o->offset;
     if (o->kind == KIND_INT)
-        memcpy(slot, &narrow, sizeof narrow);
+        *(int *)slot = (int)value;
     else
-        memcpy(slot, &value, sizeof value);
+        *(int64_t *)slot = value;
 }
 
 static err_code read_number(struct source s, const char *text, struct config *c, struct error *err)
@@ -185,8 +184,7 @@ static err_code read_number(struct source s, const char *text, struct config *c,
     }
     char right[160];
     snprintf(right, sizeof right, "a whole number from %lld to %lld%s", (long long)s.option->least,
-             (long long)s.option->most,
-             s.option->kind == KIND_BYTES ? "; bytes, or with K, M or G, such as 64K or 16M" : "");
+             (long long)s.option->most, s.option->kind == KIND_BYTES ? "; K, M and G may follow" : "");
     return refuse(s, text, right, err);
 }
 

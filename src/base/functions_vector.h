@@ -47,7 +47,7 @@ V_INLINE vf32 v_splat_f32(float c)
 
 V_INLINE vf64 v_fma_f64(vf64 a, vf64 b, vf64 c)
 {
-    vf64 r;
+    vf64 r = c;
     for (int i = 0; i < V_LANES_F64; i++)
         r[i] = __builtin_fma(a[i], b[i], c[i]);
     return r;
@@ -55,7 +55,7 @@ V_INLINE vf64 v_fma_f64(vf64 a, vf64 b, vf64 c)
 
 V_INLINE vf32 v_fma_f32(vf32 a, vf32 b, vf32 c)
 {
-    vf32 r;
+    vf32 r = c;
     for (int i = 0; i < V_LANES_F32; i++)
         r[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return r;
@@ -103,15 +103,18 @@ V_INLINE int v_any_f64(vi64 mask)
 
 V_INLINE void v_widen(vf32 x, vf64 *ret_low, vf64 *ret_high)
 {
+    vf64 low = {0}, high = {0};
     for (int i = 0; i < V_LANES_F64; i++) {
-        (*ret_low)[i] = (double)x[i];
-        (*ret_high)[i] = (double)x[V_LANES_F64 + i];
+        low[i] = (double)x[i];
+        high[i] = (double)x[V_LANES_F64 + i];
     }
+    *ret_low = low;
+    *ret_high = high;
 }
 
 V_INLINE vf32 v_narrow(vf64 low, vf64 high)
 {
-    vf32 r;
+    vf32 r = {0};
     for (int i = 0; i < V_LANES_F64; i++) {
         r[i] = (float)low[i];
         r[V_LANES_F64 + i] = (float)high[i];

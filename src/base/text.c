@@ -19,7 +19,7 @@ static bool text_reserve(struct text *t, size_t more)
         t->failed = true;
         return false;
     }
-    if (needed <= t->capacity)
+    if (t->data != NULL && needed <= t->capacity)
         return true;
     size_t capacity = t->capacity > 0 ? t->capacity : TEXT_FIRST;
     while (capacity < needed)

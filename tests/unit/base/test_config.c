@@ -126,8 +126,7 @@ static void all_mistakes_are_told(void **state)
                      ERR_invalid_value);
     static const char *const details[] = {
         "no option '--worker'; did you mean '--workers'?",
-        "--max-body: '12T' is not a whole number from 1024 to 1099511627776; bytes, or with K, M or G, such as 64K or "
-        "16M",
+        "--max-body: '12T' is not a whole number from 1024 to 1099511627776; K, M and G may follow",
         "--isa: 'sse9' is not baseline, avx2, avx512 or neon",
         "'extra' is not an option: options start with --",
         "no option '--zzz=1'",

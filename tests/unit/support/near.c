@@ -24,8 +24,11 @@ void check_near(double actual, double expected, double relative, double absolute
 
 void check_same(double actual, double expected, const char *what, const char *file, int line)
 {
+    uint64_t actual_bits, expected_bits;
     if (isnan(actual) && isnan(expected))
         return;
-    if (memcmp(&actual, &expected, sizeof actual) != 0)
+    memcpy(&actual_bits, &actual, sizeof actual);
+    memcpy(&expected_bits, &expected, sizeof expected);
+    if (actual_bits != expected_bits)
         fail_with(actual, expected, what, file, line);
 }
