@@ -1,4 +1,5 @@
-/* Optimizers: functions that append the update of one parameter to a graph as ordinary nodes. Each agrees with PyTorch's of that name. */
+/* Optimizers: functions that append the update of one parameter to a graph as ordinary nodes. Each agrees with
+ * PyTorch's of that name. */
 #ifndef GRADD_TRAIN_OPTIMIZER_H
 #define GRADD_TRAIN_OPTIMIZER_H
 
@@ -24,23 +25,28 @@ struct optimizer_field {
     enum optimizer_name optimizer;
     bool required;
     bool is_bool;
-    double fallback;      /* the default */
-    double least, most;   /* inclusive; `least_open`, `most_open`: exclusive */
+    double fallback;    /* the default */
+    double least, most; /* inclusive; `least_open`, `most_open`: exclusive */
     bool least_open, most_open;
-    size_t offset;        /* in struct optimizer */
+    size_t offset; /* in struct optimizer */
 };
 extern const struct optimizer_field optimizer_fields[];
 extern const size_t optimizer_field_count;
 
-enum { OPTIMIZER_STATES_MAX = 3, OPTIMIZER_SCALARS_MAX = 4 };
-size_t optimizer_state_count(const struct optimizer *o); /* tensors of a parameter's shape that it keeps, zero at first */
+/* Every field that this optimizer has at its default; a required one is 0. */
+struct optimizer optimizer_defaults(enum optimizer_name name);
 
-/* Appends the update of one parameter. `state`: state_count leaves; `scalars`: leaves whose values optimizer_scalars() gives for each step.
- * Writes the new parameter and the new states. */
-void optimizer_update(const struct optimizer *o, struct builder *b, node_id parameter, node_id gradient, const node_id *state, const node_id *scalars,
-                      node_id *ret_parameter, node_id *ret_state);
+enum { OPTIMIZER_STATES_MAX = 3, OPTIMIZER_SCALARS_MAX = 4 };
+size_t
+optimizer_state_count(const struct optimizer *o); /* tensors of a parameter's shape that it keeps, zero at first */
+
+/* Appends the update of one parameter. `state`: state_count leaves; `scalars`: leaves whose values optimizer_scalars()
+ * gives for each step. Writes the new parameter and the new states. */
+void optimizer_update(const struct optimizer *o, struct builder *b, node_id parameter, node_id gradient,
+                      const node_id *state, const node_id *scalars, node_id *ret_parameter, node_id *ret_state);
 size_t optimizer_scalar_count(const struct optimizer *o);
-/* Values of the scalars at step (0 = first), in double, without libm's transcendental functions. learning_rate as scheduled. */
+/* Values of the scalars at step (0 = first), in double, without libm's transcendental functions. learning_rate as
+ * scheduled. */
 void optimizer_scalars(const struct optimizer *o, double learning_rate, uint64_t step, double *ret);
 
 #endif

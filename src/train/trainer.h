@@ -1,5 +1,6 @@
-/* The trainer: one job, no threads, a deterministic function of (model, spec, data, start). It advances in slices, so that whoever drives it decides when to
- * stop, to publish and to write. A training step is one plan: gather, forward, backward, update. */
+/* The trainer: one job, no threads, a deterministic function of (model, spec, data, start). It advances in slices, so
+ * that whoever drives it decides when to stop, to publish and to write. A training step is one plan: gather, forward,
+ * backward, update. */
 #ifndef GRADD_TRAIN_TRAINER_H
 #define GRADD_TRAIN_TRAINER_H
 
@@ -9,50 +10,65 @@
 
 struct train_spec {
     struct optimizer optimizer;
-    int64_t epochs;            /* 1 and up */
-    int64_t batch_size;        /* 1 and up; larger than the data: all of it */
+    int64_t epochs;     /* 1 and up */
+    int64_t batch_size; /* 1 and up; larger than the data: all of it */
     bool shuffle;
     bool drop_last;
     uint64_t seed;
-    double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's permutation */
-    int64_t record_every_steps; /* 0: a point an epoch */
+    double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's
+                                   permutation */
+    int64_t record_every_steps; /* a point at each multiple too; 0: a point an epoch */
 };
 
-/* Values of the model's inputs, row-major in its dtype: inputs[i] is rows * (elements of input i without batch). Borrowed while the trainer lives. */
+/* Values of the model's inputs, row-major in its dtype: inputs[i] is rows * (elements of input i without batch).
+ * Borrowed while the trainer lives. */
 struct train_data {
     const void *const *inputs;
     size_t rows; /* training and validation together; below 2^32 */
 };
 
-/* Which rows train and which validate, by the seed. The caller frees *ret_order: first the training rows in ascending order, then the validation rows. */
-err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_order, size_t *ret_training, struct error *err);
+/* Which rows train and which validate, by the seed. The caller frees *ret_order: first the training rows in ascending
+ * order, then the validation rows. */
+err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_order, size_t *ret_training,
+                     struct error *err);
 
 struct train_point {
-    int64_t step, epoch;       /* steps done; the epoch in which the last of them was, 1 = first */
-    double cost;               /* mean over the rows since the point before */
-    double validation_cost;    /* NaN but at an epoch's end with validation */
+    int64_t step, epoch;    /* steps done; the epoch in which the last of them was, 1 = first */
+    double cost;            /* mean over the rows since the point before */
+    double validation_cost; /* NaN but at an epoch's end with validation */
     double learning_rate;
-    double gradient_norm;      /* NaN: not measured */
+    double gradient_norm; /* NaN: not measured */
 };
 
 struct train_size {
     int64_t steps_per_epoch, steps;
-    size_t memory_bytes;       /* arena + parameters + optimizer state: exact */
+    size_t memory_bytes; /* arena + parameters + optimizer state: exact */
 };
-/* Checks that the spec fits the model and says how large it is, without training. no_cost, limit_exceeded (over a million points), ... */
-err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret, struct error *err);
+/* Checks that the spec fits the model and says how large it is, without training. no_cost, limit_exceeded (over a
+ * million points), ... */
+err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret,
+                       struct error *err);
 
 struct trainer;
-/* `start`: parameters in declared order, copied. The order of train_split is made inside. */
-err_code trainer_new(const struct model *m, const struct train_spec *spec, const struct train_data *data, struct tensor *const *start, struct trainer **ret, struct error *err);
+/* `start`: parameters in declared order, of the model's dtype and shapes; copied, as is spec. Model and data are
+ * borrowed while the trainer lives. The order of train_split is made inside. Errors: those of train_measure,
+ * out_of_memory. */
+err_code trainer_new(const struct model *m, const struct train_spec *spec, const struct train_data *data,
+                     struct tensor *const *start, struct trainer **ret, struct error *err);
 void trainer_free(struct trainer *t);
 
-/* Trains until a point is due, max_steps are done, or the end. `cancel` (may be NULL) is looked at within every step.
- * *ret_point is written and *ret_has_point true where a point is due. nonfinite: the error names step, epoch and the first node that went non-finite, with its inputs' ranges, found by replay. */
-err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point, bool *ret_has_point, struct error *err);
+/* Trains until a point is due, max_steps (1 and up) are done, or the end. `cancel` (may be NULL) is looked at within
+ * every step. *ret_point is written and *ret_has_point true where a point is due. The cost is looked at after each
+ * step, the parameters at the ends of epochs. nonfinite: the error names step, epoch and the first node that went
+ * non-finite, with its inputs' ranges, found by replay. index_out_of_range: of a value in the data. cancelled. After an
+ * error the trainer can only be freed. */
+err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point,
+                         bool *ret_has_point, struct error *err);
 bool trainer_finished(const struct trainer *t);
 int64_t trainer_step(const struct trainer *t);
-int64_t trainer_epoch(const struct trainer *t);            /* whole epochs done */
+int64_t trainer_epoch(const struct trainer *t); /* whole epochs done */
+double
+trainer_epoch_cost(const struct trainer *t); /* the mean over the rows of the last whole epoch; NaN before the first */
 /* The parameters as they stand; borrowed, parameter_count tensors. */
 struct tensor *const *trainer_parameters(const struct trainer *t);
 

@@ -1,0 +1,31 @@
+/* How the rows of a job are laid out: which train and which validate, in batches of what size, in how many steps. */
+#ifndef GRADD_TRAIN_LAYOUT_H
+#define GRADD_TRAIN_LAYOUT_H
+
+#include "train/trainer.h"
+
+/* What a trainer runs; each has a plan of its own for its number of rows. */
+enum phase {
+    PHASE_STEP,          /* a training step on a whole batch */
+    PHASE_STEP_REST,     /* on the rows that are left at the end of an epoch */
+    PHASE_VALIDATE,      /* the cost of a whole batch of validation rows */
+    PHASE_VALIDATE_REST, /* of the rows that are left */
+    PHASE_COUNT
+};
+
+enum { POINTS_MAX = 1000000 }; /* that a job may record */
+
+struct layout {
+    int64_t training, validation; /* rows of each */
+    int64_t batch[PHASE_COUNT];   /* rows of a run; 0: the phase does not occur */
+    int64_t steps_per_epoch, steps;
+};
+
+/* Checks the numbers of the spec against the rows. Errors are items that point into the job:
+ * out_of_range, empty_table, limit_exceeded. */
+err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *ret, struct error *err);
+
+/* Whether a point is due when `step` steps are done. */
+bool layout_point_due(const struct layout *l, const struct train_spec *spec, int64_t step);
+
+#endif

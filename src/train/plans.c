@@ -1,0 +1,117 @@
+#include "train/plans.h"
+
+#include "base/size.h"
+#include "train/step.h"
+#include <stdlib.h>
+
+static struct shape leaf_shape(const struct model *m, node_id leaf)
+{
+    return graph_node(m->graph, leaf)->shape;
+}
+
+static const char *leaf_name(const struct model *m, node_id leaf)
+{
+    return graph_node(m->graph, leaf)->name;
+}
+
+/* ---- what can be trained ---- */
+
+/* Rows of a table become rows of an input: its first axis must be `batch`. */
+static err_code check_inputs(const struct model *m, struct error *err)
+{
+    unsigned char *needed = calloc(graph_size(m->graph), 1);
+    if (needed == NULL)
+        return error_set(err, ERR_out_of_memory, "no memory to look through a model");
+    graph_mark_needed(m->graph, &m->cost, 1, needed);
+    err_code code = ERR_ok;
+    for (size_t i = 0; i < m->input_count; i++) {
+        struct shape shape = leaf_shape(m, m->inputs[i]);
+        if (!needed[m->inputs[i]] || (shape.rank > 0 && shape.dim[0] == DIM_BATCH))
+            continue;
+        char text[SHAPE_TEXT_MAX];
+        code = error_add(err, ERR_shape_mismatch, (struct place){.pointer = "/model"},
+                         "input '%.64s' is %s: its first axis must be batch, to be bound to rows of a data set",
+                         leaf_name(m, m->inputs[i]), shape_text(shape, text));
+    }
+    free(needed);
+    return code;
+}
+
+static err_code check_model(const struct model *m, struct error *err)
+{
+    const struct place at_model = {.pointer = "/model"};
+    if (m->cost == NODE_NONE)
+        return error_add(err, ERR_no_cost, at_model, "the model has no cost, so it can't be trained");
+    if (m->parameter_count == 0)
+        return error_add(err, ERR_invalid_value, at_model, "the model has no parameters, so it can't be trained");
+    struct shape cost = leaf_shape(m, m->cost);
+    if (cost.rank != 0) {
+        char text[SHAPE_TEXT_MAX];
+        return error_add(err, ERR_no_cost, at_model, "the cost is %s; only a scalar can be minimised",
+                         shape_text(cost, text));
+    }
+    return check_inputs(m, err);
+}
+
+/* ---- plans ---- */
+
+err_code plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                    struct plan *ret[PHASE_COUNT], struct error *err)
+{
+    struct plan *plans[PHASE_COUNT] = {0};
+    err_code code = check_model(m, err);
+    for (int phase = 0; phase < PHASE_COUNT && code == ERR_ok; phase++) {
+        if (l->batch[phase] == 0)
+            continue;
+        if (phase == PHASE_STEP || phase == PHASE_STEP_REST)
+            code = step_plan(m, &spec->optimizer, l->batch[phase], &plans[phase], err);
+        else
+            code = cost_plan(m, l->batch[phase], &plans[phase], err);
+    }
+    if (code != ERR_ok) {
+        plans_free(plans);
+        return code;
+    }
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        ret[phase] = plans[phase];
+    return ERR_ok;
+}
+
+void plans_free(struct plan *plans[PHASE_COUNT])
+{
+    for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        plan_free(plans[phase]);
+        plans[phase] = NULL;
+    }
+}
+
+/* ---- sizes ---- */
+
+bool plan_has_state(const struct plan *step, size_t p)
+{
+    char name[LEAF_NAME_MAX];
+    size_t ignored;
+    return plan_find_input(step, state_leaf(p, 0, name), &ignored);
+}
+
+static void add_bytes(size_t *sum, size_t bytes)
+{
+    if (!size_add(*sum, bytes, sum))
+        *sum = SIZE_MAX;
+}
+
+size_t plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                    struct plan *const plans[PHASE_COUNT])
+{
+    size_t bytes = (size_t)(l->training + l->validation) * sizeof(uint32_t);
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        if (plans[phase] != NULL)
+            add_bytes(&bytes, plan_arena_bytes(plans[phase]));
+    for (size_t p = 0; p < m->parameter_count; p++) {
+        int64_t elements = 0;
+        shape_elements(leaf_shape(m, m->parameters[p].node), &elements);
+        size_t states = plan_has_state(plans[PHASE_STEP], p) ? optimizer_state_count(&spec->optimizer) : 0;
+        add_bytes(&bytes, 2 * (1 + states) * (size_t)elements * dtype_size(m->dtype));
+    }
+    return bytes;
+}

@@ -1,0 +1,244 @@
+#include "train/session.h"
+
+#include "train/step.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is trained ---- */
+
+static void trained_free(struct trained *t)
+{
+    tensors_free(t->parameters, t->parameter_count);
+    tensors_free(t->states, t->parameter_count * t->state_count);
+    *t = (struct trained){0};
+}
+
+/* Zeros; states only where the step's plan has them. */
+static err_code trained_new(const struct model *m, const struct optimizer *o, const struct plan *step,
+                            struct trained *ret, struct error *err)
+{
+    struct trained t = {.parameter_count = m->parameter_count, .state_count = optimizer_state_count(o)};
+    t.parameters = calloc(t.parameter_count, sizeof(struct tensor *));
+    t.states = calloc(t.parameter_count * t.state_count + 1, sizeof(struct tensor *));
+    err_code code = ERR_ok;
+    if (t.parameters == NULL || t.states == NULL)
+        code = error_set(err, ERR_out_of_memory, "no memory for the parameters");
+    for (size_t p = 0; p < t.parameter_count && code == ERR_ok; p++) {
+        struct shape shape = graph_node(m->graph, m->parameters[p].node)->shape;
+        size_t states = plan_has_state(step, p) ? t.state_count : 0;
+        code = tensor_new(m->dtype, shape, &t.parameters[p], err);
+        for (size_t k = 0; k < states && code == ERR_ok; k++)
+            code = tensor_new(m->dtype, shape, &t.states[p * t.state_count + k], err);
+    }
+    if (code == ERR_ok)
+        *ret = t;
+    else
+        trained_free(&t);
+    return code;
+}
+
+static void copy_tensors(struct tensor *const *to, struct tensor *const *from, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (from[i] != NULL)
+            memcpy(to[i]->data, from[i]->data, tensor_bytes(from[i]));
+}
+
+static void trained_copy(struct trained *to, const struct trained *from)
+{
+    copy_tensors(to->parameters, from->parameters, from->parameter_count);
+    copy_tensors(to->states, from->states, from->parameter_count * from->state_count);
+}
+
+static bool tensor_is_finite(const struct tensor *t)
+{
+    int64_t elements = tensor_elements(t), finite = 0;
+    if (t->dtype == DTYPE_FLOAT32) {
+        const float *x = t->data;
+        for (int64_t i = 0; i < elements; i++)
+            finite += isfinite(x[i]) != 0;
+    } else {
+        const double *x = t->data;
+        for (int64_t i = 0; i < elements; i++)
+            finite += isfinite(x[i]) != 0;
+    }
+    return finite == elements;
+}
+
+bool trained_is_finite(const struct trained *t)
+{
+    for (size_t p = 0; p < t->parameter_count; p++)
+        if (!tensor_is_finite(t->parameters[p]))
+            return false;
+    return true;
+}
+
+void session_keep(struct session *s, int64_t step)
+{
+    trained_copy(&s->kept, &s->now);
+    s->kept_step = step;
+}
+
+int64_t session_back(struct session *s)
+{
+    trained_copy(&s->now, &s->kept);
+    return s->kept_step;
+}
+
+/* ---- open and close ---- */
+
+void session_bind(const struct session *s, const struct plan *plan, struct run *run)
+{
+    const struct model *m = s->model;
+    char name[LEAF_NAME_MAX];
+    size_t leaf;
+    for (size_t i = 0; i < m->input_count; i++)
+        if (plan_find_input(plan, graph_node(m->graph, m->inputs[i])->name, &leaf))
+            run_bind_rows(run, leaf, s->data.inputs[i], s->rows);
+    for (size_t p = 0; p < m->parameter_count; p++) {
+        if (plan_find_input(plan, graph_node(m->graph, m->parameters[p].node)->name, &leaf))
+            run_bind_shared(run, leaf, s->now.parameters[p]->data);
+        for (size_t k = 0; k < s->now.state_count; k++)
+            if (plan_find_input(plan, state_leaf(p, k, name), &leaf))
+                run_bind_shared(run, leaf, s->now.states[p * s->now.state_count + k]->data);
+    }
+    for (size_t i = 0; i < optimizer_scalar_count(&s->spec.optimizer); i++)
+        if (plan_find_input(plan, scalar_leaf(i, name), &leaf))
+            run_bind(run, leaf, (const char *)s->scalars + i * dtype_size(m->dtype));
+}
+
+static int64_t most_rows(const struct layout *l)
+{
+    return l->batch[PHASE_STEP] > l->batch[PHASE_VALIDATE] ? l->batch[PHASE_STEP] : l->batch[PHASE_VALIDATE];
+}
+
+static err_code make_runs(struct session *s, struct error *err)
+{
+    err_code code = ERR_ok;
+    for (int phase = 0; phase < PHASE_COUNT && code == ERR_ok; phase++) {
+        if (s->plans[phase] == NULL)
+            continue;
+        code = run_new(s->plans[phase], &s->runs[phase], err);
+        if (code == ERR_ok)
+            session_bind(s, s->plans[phase], s->runs[phase]);
+    }
+    return code;
+}
+
+static err_code fill_session(struct session *s, struct tensor *const *start, struct error *err)
+{
+    size_t training;
+    err_code code = layout_make(&s->spec, s->data.rows, &s->layout, err);
+    if (code == ERR_ok)
+        code = plans_make(s->model, &s->spec, &s->layout, s->plans, err);
+    if (code == ERR_ok)
+        code = train_split(&s->spec, s->data.rows, &s->order, &training, err);
+    if (code == ERR_ok)
+        code = trained_new(s->model, &s->spec.optimizer, s->plans[PHASE_STEP], &s->now, err);
+    if (code == ERR_ok)
+        code = trained_new(s->model, &s->spec.optimizer, s->plans[PHASE_STEP], &s->kept, err);
+    if (code != ERR_ok)
+        return code;
+    copy_tensors(s->now.parameters, start, s->model->parameter_count);
+    session_keep(s, 0);
+    s->rows = calloc((size_t)most_rows(&s->layout), sizeof *s->rows);
+    s->scalars = calloc(OPTIMIZER_SCALARS_MAX, sizeof(double));
+    if (s->rows == NULL || s->scalars == NULL)
+        return error_set(err, ERR_out_of_memory, "no memory for the rows of a batch");
+    return make_runs(s, err);
+}
+
+err_code session_open(const struct model *m, const struct train_spec *spec, const struct train_data *data,
+                      struct tensor *const *start, struct session *ret, struct error *err)
+{
+    struct session s = {.model = m, .spec = *spec, .data = *data, .permuted_epoch = -1};
+    err_code code = fill_session(&s, start, err);
+    if (code == ERR_ok)
+        *ret = s;
+    else
+        session_close(&s);
+    return code;
+}
+
+void session_close(struct session *s)
+{
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        run_free(s->runs[phase]);
+    plans_free(s->plans);
+    trained_free(&s->now);
+    trained_free(&s->kept);
+    free(s->order);
+    free(s->rows);
+    free(s->scalars);
+}
+
+/* ---- steps ---- */
+
+static void permute(struct session *s, int64_t epoch)
+{
+    if (s->permuted_epoch == epoch)
+        return;
+    struct rng key = {.seed = s->spec.seed, .step = (uint64_t)epoch, .purpose = RNG_SHUFFLE};
+    permutation_init(&s->permutation, &key, (uint64_t)s->layout.training);
+    s->permuted_epoch = epoch;
+}
+
+enum phase session_load(struct session *s, int64_t step)
+{
+    int64_t first = step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
+    bool whole = first + s->layout.batch[PHASE_STEP] <= s->layout.training;
+    enum phase phase = whole ? PHASE_STEP : PHASE_STEP_REST;
+    int64_t rows = s->layout.batch[phase];
+    if (s->spec.shuffle) {
+        permute(s, step / s->layout.steps_per_epoch);
+        for (int64_t i = 0; i < rows; i++)
+            s->rows[i] = s->order[permutation_at(&s->permutation, (uint64_t)(first + i))];
+    } else {
+        memcpy(s->rows, s->order + first, (size_t)rows * sizeof *s->rows);
+    }
+
+    double scalars[OPTIMIZER_SCALARS_MAX];
+    optimizer_scalars(&s->spec.optimizer, s->spec.optimizer.learning_rate, (uint64_t)step, scalars);
+    for (size_t i = 0; i < optimizer_scalar_count(&s->spec.optimizer); i++) {
+        if (s->model->dtype == DTYPE_FLOAT32)
+            ((float *)s->scalars)[i] = (float)scalars[i];
+        else
+            ((double *)s->scalars)[i] = scalars[i];
+    }
+    return phase;
+}
+
+static double run_cost(const struct session *s, enum phase phase)
+{
+    const void *cost = run_output(s->runs[phase], 0);
+    return s->model->dtype == DTYPE_FLOAT32 ? (double)*(const float *)cost : *(const double *)cost;
+}
+
+err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, double *ret_cost, struct error *err)
+{
+    enum phase phase = session_load(s, step);
+    run_set_random(s->runs[phase], s->spec.seed, (uint64_t)step);
+    err_code code = run_execute(s->runs[phase], cancel, err);
+    if (code == ERR_ok)
+        *ret_cost = run_cost(s, phase);
+    return code;
+}
+
+err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err)
+{
+    double sum = 0;
+    for (int64_t done = 0; done < s->layout.validation;) {
+        bool whole = done + s->layout.batch[PHASE_VALIDATE] <= s->layout.validation;
+        enum phase phase = whole ? PHASE_VALIDATE : PHASE_VALIDATE_REST;
+        int64_t rows = s->layout.batch[phase];
+        memcpy(s->rows, s->order + s->layout.training + done, (size_t)rows * sizeof *s->rows);
+        err_code code = run_execute(s->runs[phase], cancel, err);
+        if (code != ERR_ok)
+            return code;
+        sum += run_cost(s, phase) * (double)rows;
+        done += rows;
+    }
+    *ret_cost = sum / (double)s->layout.validation;
+    return ERR_ok;
+}

@@ -1,0 +1,254 @@
+#include "train/step.h"
+
+#include "autodiff/gradient.h"
+#include "graph/simplify.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *state_leaf(size_t parameter, size_t state, char buffer[LEAF_NAME_MAX])
+{
+    (void)snprintf(buffer, LEAF_NAME_MAX, "state %zu of parameter %zu", state + 1, parameter + 1);
+    return buffer;
+}
+
+const char *scalar_leaf(size_t scalar, char buffer[LEAF_NAME_MAX])
+{
+    (void)snprintf(buffer, LEAF_NAME_MAX, "scalar %zu of the optimizer", scalar + 1);
+    return buffer;
+}
+
+static err_code no_memory(struct error *err)
+{
+    return error_set(err, ERR_out_of_memory, "no memory for the graph of a training step");
+}
+
+/* ---- the graph ---- */
+
+/* The model's graph for so many rows, without Grad nodes, and where its nodes went. */
+static err_code bind_model(const struct model *m, int64_t batch, struct graph **ret, node_id **ret_map,
+                           struct error *err)
+{
+    struct graph *bound = NULL;
+    err_code code = graph_bind(m->graph, batch, &bound, err);
+    if (code != ERR_ok)
+        return code;
+    node_id *map = calloc(graph_size(bound), sizeof *map);
+    code = map == NULL ? no_memory(err) : expand_grads(bound, ret, map, err);
+    graph_free(bound);
+    if (code != ERR_ok) {
+        free(map);
+        return code;
+    }
+    *ret_map = map;
+    return ERR_ok;
+}
+
+/* Appends the gradients by the parameters (leaves[p]) and, if asked, by every node. */
+static err_code differentiate(struct step_graph *s, const node_id *leaves, bool with_adjoints, node_id *ret_gradients,
+                              struct error *err)
+{
+    if (!with_adjoints)
+        return gradient(s->graph, s->cost, NODE_NONE, leaves, s->parameter_count, ret_gradients, err);
+    node_id *all = calloc(s->forward, sizeof *all);
+    s->adjoints = calloc(s->forward, sizeof *s->adjoints);
+    if (all == NULL || s->adjoints == NULL) {
+        free(all);
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < s->forward; i++)
+        all[i] = (node_id)i;
+    err_code code = gradient(s->graph, s->cost, NODE_NONE, all, s->forward, s->adjoints, err);
+    for (size_t p = 0; p < s->parameter_count && code == ERR_ok; p++)
+        ret_gradients[p] = s->adjoints[leaves[p]];
+    free(all);
+    return code;
+}
+
+/* Appends the update of each parameter that the cost depends on, with leaves for its states. */
+static err_code append_updates(struct step_graph *s, const struct optimizer *o, const node_id *leaves,
+                               const node_id *gradients, struct error *err)
+{
+    struct builder b = {.graph = s->graph, .err = err};
+    char name[LEAF_NAME_MAX];
+    node_id scalars[OPTIMIZER_SCALARS_MAX], states[OPTIMIZER_STATES_MAX];
+    for (size_t i = 0; i < optimizer_scalar_count(o); i++)
+        scalars[i] = build_input(&b, scalar_leaf(i, name), (struct shape){0});
+    for (size_t p = 0; p < s->parameter_count; p++) {
+        node_id *updates = s->updates + p * s->stride;
+        if (gradients[p] == NODE_NONE)
+            continue;
+        for (size_t k = 0; k + 1 < s->stride; k++)
+            states[k] = build_input(&b, state_leaf(p, k, name), build_shape(&b, leaves[p]));
+        optimizer_update(o, &b, leaves[p], gradients[p], states, scalars, updates, updates + 1);
+    }
+    return b.code;
+}
+
+static err_code build_step(struct step_graph *s, const struct model *m, const struct optimizer *o, int64_t batch,
+                           bool with_adjoints, node_id *leaves, node_id *gradients, struct error *err)
+{
+    node_id *map = NULL;
+    err_code code = bind_model(m, batch, &s->graph, &map, err);
+    if (code != ERR_ok)
+        return code;
+    s->forward = graph_size(s->graph);
+    s->cost = map[m->cost];
+    for (size_t p = 0; p < s->parameter_count; p++)
+        leaves[p] = map[m->parameters[p].node];
+    free(map);
+    code = differentiate(s, leaves, with_adjoints, gradients, err);
+    return code == ERR_ok ? append_updates(s, o, leaves, gradients, err) : code;
+}
+
+err_code step_graph_make(const struct model *m, const struct optimizer *o, int64_t batch, bool with_adjoints,
+                         struct step_graph *ret, struct error *err)
+{
+    struct step_graph s = {.parameter_count = m->parameter_count, .stride = 1 + optimizer_state_count(o)};
+    size_t update_count = s.parameter_count * s.stride;
+    node_id *leaves = calloc(s.parameter_count + 1, sizeof *leaves);
+    node_id *gradients = calloc(s.parameter_count + 1, sizeof *gradients);
+    s.updates = calloc(update_count + 1, sizeof *s.updates);
+    err_code code = ERR_ok;
+    if (leaves == NULL || gradients == NULL || s.updates == NULL) {
+        code = no_memory(err);
+    } else {
+        memset(s.updates, 0xff, update_count * sizeof *s.updates);
+        code = build_step(&s, m, o, batch, with_adjoints, leaves, gradients, err);
+    }
+    free(leaves);
+    free(gradients);
+    if (code == ERR_ok)
+        *ret = s;
+    else
+        step_graph_clear(&s);
+    return code;
+}
+
+void step_graph_clear(struct step_graph *s)
+{
+    graph_free(s->graph);
+    free(s->adjoints);
+    free(s->updates);
+    *s = (struct step_graph){0};
+}
+
+/* ---- the plan ---- */
+
+/* What a plan is made of: outputs, and the names of the leaves where those after the first lie. */
+struct wanted {
+    node_id *outputs; /* ids before simplification, then after */
+    struct plan_shared *shared;
+    node_id *gathered;
+    size_t output_count, gathered_count;
+};
+
+static bool wanted_new(struct wanted *w, size_t outputs_max, size_t inputs_max)
+{
+    *w = (struct wanted){
+        .outputs = calloc(outputs_max, sizeof *w->outputs),
+        .shared = calloc(outputs_max, sizeof *w->shared),
+        .gathered = calloc(inputs_max + 1, sizeof *w->gathered),
+    };
+    return w->outputs != NULL && w->shared != NULL && w->gathered != NULL;
+}
+
+static void wanted_clear(struct wanted *w)
+{
+    free(w->outputs);
+    free(w->shared);
+    free(w->gathered);
+}
+
+/* Each output after the first lies where the parameter, or its state, does. */
+static void share_updates(const struct model *m, const struct step_graph *s, const struct graph *simple,
+                          struct wanted *w)
+{
+    char name[LEAF_NAME_MAX];
+    size_t shared = 0;
+    for (size_t u = 0; u < s->parameter_count * s->stride; u++) {
+        size_t p = u / s->stride, k = u % s->stride;
+        if (s->updates[u] == NODE_NONE)
+            continue;
+        const char *home = k > 0 ? state_leaf(p, k - 1, name) : graph_node(m->graph, m->parameters[p].node)->name;
+        w->shared[shared] = (struct plan_shared){.output = shared + 1, .input = graph_find(simple, home)};
+        shared++;
+    }
+}
+
+/* Plans outputs of a simplified graph. */
+static err_code plan_wanted(const struct model *m, const struct graph *simple, struct wanted *w, bool training,
+                            struct plan **ret, struct error *err)
+{
+    for (size_t i = 0; i < m->input_count; i++) {
+        node_id leaf = graph_find(simple, graph_node(m->graph, m->inputs[i])->name);
+        if (leaf != NODE_NONE)
+            w->gathered[w->gathered_count++] = leaf;
+    }
+    struct plan_spec spec = {
+        .graph = simple,
+        .dtype = m->dtype,
+        .outputs = w->outputs,
+        .output_count = w->output_count,
+        .shared = w->shared,
+        .shared_count = w->output_count - 1,
+        .gathered = w->gathered,
+        .gathered_count = w->gathered_count,
+        .training = training,
+    };
+    return plan_make(&spec, ret, err);
+}
+
+err_code step_plan(const struct model *m, const struct optimizer *o, int64_t batch, struct plan **ret,
+                   struct error *err)
+{
+    struct step_graph s = {0};
+    struct wanted w = {0};
+    struct graph *simple = NULL;
+    err_code code = step_graph_make(m, o, batch, false, &s, err);
+    if (code != ERR_ok)
+        return code;
+    size_t update_count = s.parameter_count * s.stride;
+    if (!wanted_new(&w, update_count + 1, m->input_count)) {
+        code = no_memory(err);
+        goto end;
+    }
+    w.outputs[w.output_count++] = s.cost;
+    for (size_t u = 0; u < update_count; u++)
+        if (s.updates[u] != NODE_NONE)
+            w.outputs[w.output_count++] = s.updates[u];
+    code = graph_simplify(s.graph, w.outputs, w.output_count, &simple, w.outputs, err);
+    if (code == ERR_ok) {
+        share_updates(m, &s, simple, &w);
+        code = plan_wanted(m, simple, &w, true, ret, err);
+    }
+end:
+    graph_free(simple);
+    wanted_clear(&w);
+    step_graph_clear(&s);
+    return code;
+}
+
+err_code cost_plan(const struct model *m, int64_t batch, struct plan **ret, struct error *err)
+{
+    struct graph *graph = NULL, *simple = NULL;
+    node_id *map = NULL;
+    struct wanted w = {0};
+    err_code code = bind_model(m, batch, &graph, &map, err);
+    if (code != ERR_ok)
+        return code;
+    if (!wanted_new(&w, 1, m->input_count)) {
+        code = no_memory(err);
+        goto end;
+    }
+    w.outputs[w.output_count++] = map[m->cost];
+    code = graph_simplify(graph, w.outputs, 1, &simple, w.outputs, err);
+    if (code == ERR_ok)
+        code = plan_wanted(m, simple, &w, false, ret, err);
+end:
+    graph_free(simple);
+    graph_free(graph);
+    free(map);
+    wanted_clear(&w);
+    return code;
+}

@@ -1,0 +1,166 @@
+#include "train/trainer.h"
+
+#include "train/replay.h"
+#include "train/session.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* A copy of what is trained is kept at the ends of epochs, but not before so many steps: it costs next to nothing, and
+ * a replay is short. */
+enum { KEEP_STEPS = 100 };
+
+/* A sum of costs, each a mean over some rows. */
+struct mean {
+    double sum;
+    int64_t rows;
+};
+
+struct trainer {
+    struct session session;
+    int64_t step; /* done */
+    struct mean since_point, since_epoch;
+    double epoch_cost; /* of the last whole epoch */
+};
+
+static void mean_add(struct mean *m, double cost, int64_t rows)
+{
+    m->sum += cost * (double)rows;
+    m->rows += rows;
+}
+
+static double mean_take(struct mean *m)
+{
+    double mean = m->sum / (double)m->rows;
+    *m = (struct mean){0};
+    return mean;
+}
+
+err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret,
+                       struct error *err)
+{
+    struct layout layout;
+    struct plan *plans[PHASE_COUNT];
+    err_code code = layout_make(spec, rows, &layout, err);
+    if (code == ERR_ok)
+        code = plans_make(m, spec, &layout, plans, err);
+    if (code != ERR_ok)
+        return code;
+    *ret = (struct train_size){
+        .steps_per_epoch = layout.steps_per_epoch,
+        .steps = layout.steps,
+        .memory_bytes = plans_memory(m, spec, &layout, plans),
+    };
+    plans_free(plans);
+    return ERR_ok;
+}
+
+err_code trainer_new(const struct model *m, const struct train_spec *spec, const struct train_data *data,
+                     struct tensor *const *start, struct trainer **ret, struct error *err)
+{
+    struct trainer *t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return error_set(err, ERR_out_of_memory, "no memory for a trainer");
+    t->epoch_cost = NAN;
+    err_code code = session_open(m, spec, data, start, &t->session, err);
+    if (code == ERR_ok)
+        *ret = t;
+    else
+        free(t);
+    return code;
+}
+
+void trainer_free(struct trainer *t)
+{
+    if (t == NULL)
+        return;
+    session_close(&t->session);
+    free(t);
+}
+
+static bool at_epoch_end(const struct trainer *t)
+{
+    return t->step % t->session.layout.steps_per_epoch == 0;
+}
+
+static err_code take_step(struct trainer *t, const atomic_bool *cancel, struct error *err)
+{
+    struct session *s = &t->session;
+    double cost;
+    int64_t done = t->step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
+    int64_t rows = s->layout.training - done;
+    if (rows > s->layout.batch[PHASE_STEP])
+        rows = s->layout.batch[PHASE_STEP];
+    err_code code = session_step(s, t->step, cancel, &cost, err);
+    if (code != ERR_ok)
+        return code;
+    t->step++;
+    if (!isfinite(cost))
+        return replay(s, t->step, cancel, err);
+    mean_add(&t->since_point, cost, rows);
+    mean_add(&t->since_epoch, cost, rows);
+    return ERR_ok;
+}
+
+static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, double *ret_validation, struct error *err)
+{
+    struct session *s = &t->session;
+    t->epoch_cost = mean_take(&t->since_epoch);
+    if (t->step - s->kept_step >= KEEP_STEPS || trainer_finished(t)) {
+        if (!trained_is_finite(&s->now))
+            return replay(s, t->step, cancel, err);
+        session_keep(s, t->step);
+    }
+    return s->layout.validation > 0 ? session_validate(s, cancel, ret_validation, err) : ERR_ok;
+}
+
+err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point,
+                         bool *ret_has_point, struct error *err)
+{
+    const struct session *s = &t->session;
+    double validation_cost = NAN;
+    bool due = false;
+    for (int64_t taken = 0; taken < max_steps && !due && !trainer_finished(t); taken++) {
+        err_code code = take_step(t, cancel, err);
+        if (code == ERR_ok && at_epoch_end(t))
+            code = end_epoch(t, cancel, &validation_cost, err);
+        if (code != ERR_ok)
+            return code;
+        due = layout_point_due(&s->layout, &s->spec, t->step);
+    }
+    if (due)
+        *ret_point = (struct train_point){
+            .step = t->step,
+            .epoch = (t->step - 1) / s->layout.steps_per_epoch + 1,
+            .cost = mean_take(&t->since_point),
+            .validation_cost = validation_cost,
+            .learning_rate = s->spec.optimizer.learning_rate,
+            .gradient_norm = NAN,
+        };
+    *ret_has_point = due;
+    return ERR_ok;
+}
+
+bool trainer_finished(const struct trainer *t)
+{
+    return t->step == t->session.layout.steps;
+}
+
+int64_t trainer_step(const struct trainer *t)
+{
+    return t->step;
+}
+
+int64_t trainer_epoch(const struct trainer *t)
+{
+    return t->step / t->session.layout.steps_per_epoch;
+}
+
+double trainer_epoch_cost(const struct trainer *t)
+{
+    return t->epoch_cost;
+}
+
+struct tensor *const *trainer_parameters(const struct trainer *t)
+{
+    return t->session.now.parameters;
+}
