@@ -10,9 +10,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#if LDBL_MANT_DIG < 64
-#error "the oracle needs a long double of 64 bits at least"
-#endif
+_Static_assert(LDBL_MANT_DIG >= 64, "the oracle needs a long double of 64 bits at least");
 
 enum { SAMPLES = 40000 };
 
