@@ -36,6 +36,16 @@ err_code version_exists(struct db *db, int64_t model_id, int64_t version, bool *
 
 err_code dataset_exists(struct db *db, int64_t id, bool *ret, struct error *err);
 
+err_code dataset_find_name(struct db *db, const char *name, struct store_dataset *ret, bool *ret_found,
+                           struct error *err);
+err_code dataset_find_id(struct db *db, int64_t id, struct store_dataset *ret, bool *ret_found, struct error *err);
+/* The bytes of values that a data set or a stage has; not_found. `sql` selects them, by :id. */
+err_code dataset_size(struct db *db, const char *sql, int64_t id, int64_t *ret, struct error *err);
+/* Takes the name away. in_use while a job that is not finished needs the data set; other jobs forget it. */
+err_code dataset_unname(struct db *db, const struct store_dataset *d, struct error *err);
+
+/* ---- chunks.c ---- */
+
 /* Copies `size` bytes from `offset` out of the chunks that q answers: rows of (part, bytes) from that of the offset on,
  * in order. False if one is missing or of a wrong size. */
 bool chunks_copy(struct query *q, int64_t offset, void *ret, size_t size);

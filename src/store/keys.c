@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A key lives as long as what it made, and then for a day. */
-static const int64_t day = 24 * 60 * 60 * INT64_C(1000);
+static const int64_t day = INT64_C(24) * 60 * 60 * 1000;
 
 static err_code check_found(const struct store_key *key, const char *request_digest, const struct key_made *made,
                             struct error *err)

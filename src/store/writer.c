@@ -160,11 +160,8 @@ err_code writer_run(struct writer *w, write_fn *run, void *context, struct error
 {
     struct call call = {.run = run, .context = context, .err = err};
     (void)pthread_mutex_lock(&w->mutex);
-    if (w->last)
-        w->last->next = &call;
-    else
-        w->first = &call;
-    w->last = &call;
+    struct call **end = w->last ? &w->last->next : &w->first;
+    *end = w->last = &call; /* cppcheck-suppress autoVariables; the thread forgets it before this returns */
     (void)pthread_cond_signal(&w->wanted);
     while (!call.done)
         (void)pthread_cond_wait(&w->answered, &w->mutex);

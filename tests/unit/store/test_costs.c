@@ -30,7 +30,7 @@ static err_code append(struct store *s, const char *id, int64_t from, int64_t to
 
 static bool same_bits(double a, double b)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+    return (isnan(a) && isnan(b)) || (a == b && !signbit(a) == !signbit(b));
 }
 
 /* All points 0 <= i < expected are there, once and in order. */

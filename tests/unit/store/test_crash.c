@@ -63,7 +63,7 @@ static struct told run_and_kill(struct fixture *f, int64_t model_id, struct told
         write_forever(s, model_id, before, channel[1]);
     }
     (void)close(channel[1]);
-    struct told told = before, next;
+    struct told next;
     bool first = read(channel[0], &next, sizeof next) == (ssize_t)sizeof next; /* it is at work */
     struct timespec pause = {.tv_nsec = milliseconds * 1000000};
     (void)nanosleep(&pause, NULL);
@@ -72,7 +72,7 @@ static struct told run_and_kill(struct fixture *f, int64_t model_id, struct told
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status)); /* and did not end by itself */
     assert_true(first);
-    told = next;
+    struct told told = next;
     while (read(channel[0], &next, sizeof next) == (ssize_t)sizeof next)
         told = next;
     (void)close(channel[0]);

@@ -76,7 +76,7 @@ static void test_append_in_pieces(void **state)
     assert_memory_equal(got, bytes, TOTAL);
     assert_int_equal(sql_number(f->path, "SELECT count(*) FROM dataset_chunk WHERE length(bytes) = 1048576"), 3);
     assert_int_equal(chunk_count(f), 4);
-    static const size_t ranges[][2] = {{0, 1},         {MIB - 1, 2}, {MIB, MIB}, {MIB + 5, 2 * MIB},
+    static const size_t ranges[][2] = {{0, 1},         {MIB - 1, 2}, {MIB, MIB}, {MIB + 5, (size_t)2 * MIB},
                                        {TOTAL - 1, 1}, {TOTAL, 0},   {0, 0}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         assert_code(store_dataset_read(s, made.id, (int64_t)ranges[i][0], got, ranges[i][1], NULL), ERR_ok);
@@ -93,7 +93,7 @@ static void test_append_in_pieces(void **state)
 static void test_unchanged(void **state)
 {
     struct fixture *f = *state;
-    int64_t id = put_dataset(f->store, "d", "x", 2 * MIB, 0), stage;
+    int64_t id = put_dataset(f->store, "d", "x", (size_t)2 * MIB, 0), stage;
     assert_code(store_stage_new(f->store, &stage, NULL), ERR_ok);
     assert_code(store_stage_append(f->store, stage, "1", 1, NULL), ERR_ok);
     struct store_dataset made = {0};
@@ -110,7 +110,7 @@ static void test_unchanged(void **state)
 static void test_replace(void **state)
 {
     struct fixture *f = *state;
-    int64_t id = put_dataset(f->store, "d", "x", 20 * MIB, 0); /* more chunks than one removal takes */
+    int64_t id = put_dataset(f->store, "d", "x", (size_t)20 * MIB, 0); /* more chunks than one removal takes */
     int64_t next = put_dataset(f->store, "d", "y", 10, 1);
     assert_true(next > id);
     unsigned char byte;
