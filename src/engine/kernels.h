@@ -53,9 +53,10 @@ struct cross_entropy_args {
     int64_t n, k;
 };
 
-/* Products. c (m, n) = a (m, k) @ b (k, n) [+ bias (n)], for each index of the batch axes. p: c, a, b, bias or NULL,
- * scratch. product: every element is summed in the order of k. product_narrow: n is 1, summed across lanes. The scratch
- * of product holds PANEL_BYTES * min(k, PANEL_DEPTH) bytes if product_packs; that of product_narrow k elements if b_row
+/* Products. c (m, n) = a (m, k) times b (k, n), plus bias (n) if there is one, for each index of the batch axes. p: c,
+ * a, b, bias or NULL, scratch. product: every element is summed in the order of k. product_narrow: n is 1, summed
+ * across lanes. The scratch of product holds PANEL_BYTES * min(k, PANEL_DEPTH) bytes if product_packs; that of
+ * product_narrow k elements if b_row
  * != 1. */
 struct product_args {
     int64_t m, n, k;
