@@ -4,7 +4,11 @@
  * connection, run each in its savepoint, share a commit (synchronous=FULL) and are answered after it. Reads use
  * connections of their own, one a thread at a time. All calls may be made from any thread. Records own their strings
  * and are ended with their _clear function; lists are arrays ended with the _list_free function. Names of columns are
- * the names here. Times are milliseconds since 1970 UTC, 0: not yet. Numbers that are not known are NaN. */
+ * the names here. Times are milliseconds since 1970 UTC, 0: not yet; a created_at of 0 that comes in is now.
+ * Numbers that are not known are NaN; -0 comes back as 0, but in cost points, which keep every bit.
+ *
+ * Every call may fail with no_space, out_of_memory, database_failed (the file or the disk), database_locked (another
+ * program keeps the file locked) and internal (a bug); other errors are named beside the call. */
 #ifndef GRADD_STORE_STORE_H
 #define GRADD_STORE_STORE_H
 
@@ -76,15 +80,16 @@ err_code store_model_delete(struct store *s, const char *name, bool cascade, str
 /* Adds the next version; *ret_version is its number. not_found if the model id is gone. */
 err_code store_version_add(struct store *s, const struct store_version *v, const void *parameters, size_t size,
                            int64_t *ret_version, struct error *err);
-err_code store_version_get(struct store *s, int64_t model_id, int64_t version, struct store_version *ret,
-                           struct error *err); /* version 0: the newest; unknown_version */
+err_code
+store_version_get(struct store *s, int64_t model_id, int64_t version, struct store_version *ret,
+                  struct error *err); /* version 0: the newest; unknown_version; not_found if the model is gone */
 err_code store_version_list(struct store *s, int64_t model_id, int64_t after, size_t limit, struct store_version **ret,
                             size_t *ret_count, struct error *err);
 /* All parameters in declared order as one run of bytes; size must be exact. */
 err_code store_version_parameters(struct store *s, int64_t model_id, int64_t version, void *ret, size_t size,
                                   struct error *err);
 
-/* ---- datasets.c ---- */
+/* ---- datasets.c, staging.c ---- */
 
 struct store_dataset {
     int64_t id; /* never used again */
@@ -99,7 +104,9 @@ void store_dataset_clear(struct store_dataset *d);
 void store_dataset_list_free(struct store_dataset *list, size_t count);
 
 /* An upload goes through staging: chunks are appended, each in a transaction of its own; publish checks and swaps the
- * name; a stage that is not published is deleted. */
+ * name; a stage that is not published is deleted. Publish, in_use while a job that is not finished needs the data set
+ * of that name, uses d's name, rows, digest, info and created_at: the same digest changes nothing (PUT_UNCHANGED), and
+ * the stage is gone; after an error it is still there. To discard what is published or gone does nothing. */
 err_code store_stage_new(struct store *s, int64_t *ret_stage, struct error *err);
 err_code store_stage_append(struct store *s, int64_t stage, const void *bytes, size_t size,
                             struct error *err); /* any size; kept as rows of 1 MiB */
@@ -114,9 +121,9 @@ err_code store_dataset_list(struct store *s, struct page page, struct store_data
 err_code store_dataset_delete(struct store *s, const char *name,
                               struct error *err); /* in_use while a job that is not finished needs it */
 err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size,
-                            struct error *err); /* bytes of the values */
+                            struct error *err); /* bytes of the values, within their size; not_found */
 
-/* ---- jobs.c ---- */
+/* ---- jobs.c, job_states.c, job_actions.c, job_work.c, costs.c ---- */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
 const char *job_state_name(enum job_state state);

@@ -1,5 +1,6 @@
 /* Many threads on one store. Run it under ThreadSanitizer too. */
 #include "fixture.h"
+#include "store/inside.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -179,6 +180,65 @@ static void test_more_readers_than_connections(void **state)
     run_all(f->store, read_in_two, NULL);
 }
 
+/* ---- failures among others ---- */
+
+enum fate { GOOD, FAILS, FAILS_AT_COMMIT, LOSES_TRANSACTION, FATE_COUNT };
+
+struct attempt {
+    char key[32];
+    enum fate fate;
+};
+
+static err_code insert_key(struct db *db, const char *key, const char *values, struct error *err)
+{
+    char sql[160];
+    (void)snprintf(sql, sizeof sql, "INSERT INTO idempotency_key VALUES ('%s', 'r', %s)", key, values);
+    return db_script(db, sql, err);
+}
+
+static err_code attempt(struct db *db, void *context, struct error *err)
+{
+    const struct attempt *a = context;
+    bool dangles = a->fate == FAILS_AT_COMMIT; /* the model is looked for only then */
+    err_code code = insert_key(db, a->key, dangles ? "12345, NULL, 0, NULL" : "NULL, NULL, 0, 1", err);
+    if (code == ERR_ok && a->fate == FAILS)
+        return error_set(err, ERR_wrong_state, "on purpose");
+    if (code == ERR_ok && a->fate == LOSES_TRANSACTION)
+        return db_run(db, "ROLLBACK", err);
+    return code;
+}
+
+static void *try_all_fates(void *context)
+{
+    struct worker *w = context;
+    for (int round = 0; round < 40; round++) {
+        struct attempt a = {.fate = (round + w->number) % 3 == 0 ? (enum fate)(round % FATE_COUNT) : GOOD};
+        (void)snprintf(a.key, sizeof a.key, "%d-%d", w->number, round);
+        struct error err = {0};
+        err_code code = writer_run(w->store->writer, attempt, &a, &err);
+        bool told = (code == ERR_ok) == (err.detail == NULL);
+        error_clear(&err);
+        TRY(told);
+        TRY(a.fate != FAILS || code == ERR_wrong_state || code == ERR_internal);
+        TRY(code == ERR_ok || a.fate != GOOD || code == ERR_internal); /* it shared another's fate */
+        TRY(code != ERR_ok || a.fate == GOOD);
+        if (code == ERR_ok)
+            (void)atomic_fetch_add(w->claimed, 1);
+    }
+    return NULL;
+}
+
+/* Whatever happens to the groups that calls are in: what was acknowledged is there, and nothing else. */
+static void test_failures_among_others(void **state)
+{
+    struct fixture *f = *state;
+    atomic_int acknowledged = 0;
+    run_all(f->store, try_all_fates, &acknowledged);
+    assert_true(acknowledged > 0);
+    assert_int_equal(sql_number(f->path, "SELECT count(*) FROM idempotency_key"), acknowledged);
+    assert_code(store_ping(f->store, NULL), ERR_ok);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -186,6 +246,7 @@ int main(void)
         TEST(test_writers_and_readers),
         TEST(test_one_key),
         TEST(test_workers),
+        TEST(test_failures_among_others),
         TEST(test_more_readers_than_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
