@@ -85,6 +85,32 @@ static void random_decimals_are_read_right(void **state)
     }
 }
 
+/* Below a power of two the numbers lie closer. */
+static void powers_of_two_survive(void **state)
+{
+    (void)state;
+    for (int exponent = -1074; exponent < 1024; exponent++)
+        check_double(ldexp(1, exponent));
+    for (int exponent = -149; exponent < 128; exponent++)
+        check_float(ldexpf(1, exponent));
+}
+
+/* A little beside the middle of two numbers: the last digit decides. */
+static void near_ties_are_read_right(void **state)
+{
+    (void)state;
+    for (uint64_t i = 0; i < 30000; i++) {
+        uint64_t bits = random_bits(i + 3000000);
+        char text[96];
+        double middle = ldexp((double)(bits >> 40 | 1 << 24 | 1), (int)(bits % 40) - 50); /* of floats: 25 bits */
+        snprintf(text, sizeof text, "%.*e", (int)(i % 4) + 14, middle);
+        check_scan(text);
+        snprintf(text, sizeof text, "%llue-%d", (unsigned long long)(bits % UINT64_C(10000000000000000000)),
+                 20 + (int)(i % 8));
+        check_scan(text);
+    }
+}
+
 static void no_shorter_text_reads_back(void **state)
 {
     (void)state;
@@ -236,6 +262,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_bit_patterns_survive),
         cmocka_unit_test(random_decimals_are_read_right),
+        cmocka_unit_test(powers_of_two_survive),
+        cmocka_unit_test(near_ties_are_read_right),
         cmocka_unit_test(no_shorter_text_reads_back),
         cmocka_unit_test(known_forms),
         cmocka_unit_test(edges_are_read_right),
