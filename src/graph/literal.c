@@ -16,7 +16,7 @@ struct list {
     int64_t extents[RANK_MAX + 1]; /* items in a closed one; -1: none was closed yet */
 };
 
-/* The longest that an integer without exponent can be and fit into 64 bits. */
+/* Digits only, that fit into 64 bits. -0 is no integer: it has a sign to keep. */
 static bool read_integer(const struct token *t, bool negative, int64_t *ret)
 {
     int64_t value = 0;
@@ -27,7 +27,10 @@ static bool read_integer(const struct token *t, bool negative, int64_t *ret)
         if (__builtin_mul_overflow(value, 10, &value) || __builtin_sub_overflow(value, digit, &value))
             return false;
     }
-    return negative ? (*ret = value, true) : !__builtin_sub_overflow(0, value, ret);
+    if (!negative)
+        return !__builtin_sub_overflow(0, value, ret);
+    *ret = value;
+    return value != 0;
 }
 
 /* [+-] number */

@@ -550,6 +550,10 @@ err_code notation_parse(const char *text, size_t length, const struct notation_o
         parse_lines(&p);
     if (!p.stopped)
         complain_of_unnamed_inputs(&p);
+    /* A line without so much as a name left no node: the program is broken all the same. */
+    struct operand ignored;
+    if (!p.stopped && p.code != ERR_ok)
+        add_broken(&p, NULL, (struct place){0}, &ignored);
     if (p.code == ERR_ok || (p.options->tolerant && !p.stopped)) {
         *ret = p.program;
         p.program = NULL;

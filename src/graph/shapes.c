@@ -104,12 +104,18 @@ const struct attribute *infer_attribute(const struct inference *i, enum attribut
     return NULL;
 }
 
+/* The place of an attribute, made where the op's order has it: equal nodes have equal lists. */
 static struct attribute *attribute_slot(struct inference *i, enum attribute_key key)
 {
-    for (size_t k = 0; k < i->attribute_count; k++)
-        if (i->attributes[k].key == key)
-            return &i->attributes[k];
-    struct attribute *slot = &i->attributes[i->attribute_count++];
+    struct attribute_spec spec;
+    size_t at = 0;
+    for (size_t k = 0; op_attribute(i->op, k, &spec) && spec.key != key; k++)
+        at += at < i->attribute_count && i->attributes[at].key == spec.key;
+    struct attribute *slot = &i->attributes[at];
+    if (at < i->attribute_count && slot->key == key)
+        return slot;
+    memmove(slot + 1, slot, (i->attribute_count - at) * sizeof *slot);
+    i->attribute_count++;
     *slot = (struct attribute){.key = key, .kind = attribute_kind_of(key)};
     return slot;
 }
