@@ -290,3 +290,40 @@ bool read_name(const json_t *value, const struct where *at, const char **ret, st
     *ret = name;
     return true;
 }
+
+void put_value(struct json *j, const json_t *value)
+{
+    const char *key;
+    json_t *item;
+    size_t i;
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        put_object(j);
+        json_object_foreach((json_t *)value, key, item)
+        {
+            put_key(j, key);
+            put_value(j, item);
+        }
+        put_object_end(j);
+        return;
+    case JSON_ARRAY:
+        put_array(j);
+        json_array_foreach(value, i, item) put_value(j, item);
+        put_array_end(j);
+        return;
+    case JSON_STRING:
+        put_string(j, json_string_value(value));
+        return;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        put_number(j, json_number_value(value));
+        return;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        put_bool(j, json_is_true(value));
+        return;
+    case JSON_NULL:
+        put_null(j);
+        return;
+    }
+}

@@ -5,6 +5,7 @@
 #ifndef GRADD_API_CODEC_READ_H
 #define GRADD_API_CODEC_READ_H
 
+#include "api/reply.h"
 #include "base/error.h"
 #include <jansson.h>
 
@@ -41,6 +42,9 @@ bool read_whole(const json_t *value, int64_t least, int64_t most, const struct w
 /* A name of a model or data set: [A-Za-z0-9][A-Za-z0-9._-]{0,63}. */
 bool read_name(const json_t *value, const struct where *at, const char **ret, struct error *err);
 bool name_valid(const char *name);
+
+/* A value as Jansson holds it, written again, keys in their order. */
+void put_value(struct json *j, const json_t *value);
 
 #define WHOLE_MAX ((int64_t)9007199254740991) /* 2^53 - 1 */
 

@@ -202,8 +202,12 @@ void error_move(struct error *to, struct error *from)
         for (size_t i = 0; i < from->item_count; i++)
             list_item(to, from->items[i], true);
         to->total += unlisted;
-        if (to->code == ERR_ok)
+        if (to->code == ERR_ok) {
             to->code = from->code;
+            free(to->detail);
+            to->detail = from->detail;
+            from->detail = NULL;
+        }
         from->item_count = 0;
     }
     error_clear(from);

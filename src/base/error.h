@@ -92,7 +92,7 @@ err_code error_close(struct error *err, err_code code, const char *what);
 /* Prefixes every item's pointer ("/model" + "/program"), where a reader was called for a part. */
 void error_prefix(struct error *err, const char *prefix);
 
-/* Moves the items of `from` to the end of `to` and clears `from`. */
+/* Moves the items of `from` to the end of `to`, and its code and detail where `to` has no code yet; clears `from`. */
 void error_move(struct error *to, struct error *from);
 
 void error_clear(struct error *err);

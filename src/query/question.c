@@ -250,12 +250,10 @@ static err_code resolve(const struct question *q, struct resolved *r, struct err
 {
     struct error found = {0};
     err_code code = resolve_all(q, r, &found);
-    bool mistaken = found.total > 0;
-    if (code == ERR_ok && !mistaken) {
-        return ERR_ok;
-    }
+    if (code == ERR_ok)
+        code = error_close(&found, ERR_invalid_query, "the query");
     error_move(err, &found);
-    return code == ERR_ok ? error_close(err, ERR_invalid_query, "the query") : error_set(err, code, NULL);
+    return code;
 }
 
 /* ---- the plan ---- */

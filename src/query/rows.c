@@ -147,11 +147,9 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
         }
     }
     free(needed);
-    bool mistaken = found.total > 0;
+    if (code == ERR_ok)
+        code = error_close(&found, ERR_invalid_query, "the rows");
     error_move(err, &found);
-    if (code == ERR_ok && mistaken) {
-        code = error_close(err, ERR_invalid_query, "the rows");
-    }
     if (code != ERR_ok) {
         for (size_t i = 0; i < count; i++) {
             tensor_free(ret_tensors[i]);

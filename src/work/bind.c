@@ -159,11 +159,11 @@ err_code bindings_make(const struct model *m, const struct job_spec *spec, const
         count++;
     }
     free(needed);
-    bool mistaken = found.total > 0;
+    err_code code = error_close(&found, ERR_invalid_job, "the job");
     error_move(err, &found);
-    if (mistaken) {
+    if (code != ERR_ok) {
         free(items);
-        return error_close(err, ERR_invalid_job, "the job");
+        return code;
     }
     *ret = (struct bindings){.items = items, .count = count};
     return ERR_ok;

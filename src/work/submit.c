@@ -143,10 +143,9 @@ err_code work_submit(struct work *w, const struct job_spec *spec, const char *sp
     struct error found = {0};
     struct train_size size = {0};
     err_code code = check(&s, &size, &found);
-    bool mistaken = found.total > 0;
+    if (code == ERR_ok)
+        code = error_close(&found, ERR_invalid_job, "the job");
     error_move(err, &found);
-    if (code == ERR_ok && mistaken)
-        code = error_close(err, ERR_invalid_job, "the job");
     if (code == ERR_ok)
         code = store(&s, &size, spec_text, key, ret, ret_repeated, err);
     if (code == ERR_ok)
