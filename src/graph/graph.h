@@ -43,8 +43,8 @@ err_code graph_add(struct graph *g, const struct node *spec, node_id *ret, struc
 /* Builds the graph of a program. `known` are the shapes of inputs and parameters that the client gave; the shapes of
  * the others are solved from the rest, forwards and backwards (Linear's W from X and the cost, ...). Errors:
  * unknown_shape for every leaf whose shape follows from nothing; shape_mismatch and the like, all at once; unknown_name
- * for what is known of no input. Of a broken program the mistakes of shapes are told, then the code is that of the first,
- * or invalid_program. A Dropout without ordinal gets its place among the program's Dropouts. */
+ * for what is known of no input. Of a broken program the mistakes of shapes are told, then the code is that of the
+ * first, or invalid_program. A Dropout without ordinal gets its place among the program's Dropouts. */
 err_code graph_build(const struct program *p, const struct named_shape *known, size_t count, size_t nodes_max,
                      struct graph **ret, struct error *err);
 

@@ -44,6 +44,11 @@ size_t program_size(const struct program *p)
     return p->count;
 }
 
+struct arena *program_arena(struct program *p)
+{
+    return p->arena;
+}
+
 const struct program_node *program_node(const struct program *p, node_id id)
 {
     return &p->nodes[id];

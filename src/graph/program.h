@@ -7,6 +7,7 @@
 #ifndef GRADD_GRAPH_PROGRAM_H
 #define GRADD_GRAPH_PROGRAM_H
 
+#include "base/arena.h"
 #include "graph/op.h"
 
 typedef uint32_t node_id;
@@ -29,6 +30,7 @@ struct program;
 struct program *program_new(void); /* NULL: no memory */
 void program_free(struct program *p);
 size_t program_size(const struct program *p);
+struct arena *program_arena(struct program *p); /* for what belongs to the program and dies with it */
 const struct program_node *program_node(const struct program *p,
                                         node_id id);             /* the pointer holds until the next node is added */
 node_id program_find(const struct program *p, const char *name); /* NODE_NONE if there is none */
