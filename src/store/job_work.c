@@ -17,7 +17,8 @@ static err_code claim(struct db *db, void *context, struct error *err)
     struct query q = query_start(
         db, "UPDATE job SET state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, :now),"
             " revision = revision + 1"
-            " WHERE id = (SELECT id FROM job WHERE state = 'queued' ORDER BY priority DESC, id LIMIT 1)"
+            " WHERE id = (SELECT id FROM job INDEXED BY job_queue WHERE state = 'queued' ORDER BY priority DESC, id "
+            "LIMIT 1)"
             " RETURNING " JOB_COLUMNS);
     query_integer(&q, ":now", clock_now());
     return job_row_end(&q, &c->job, &c->found, err);

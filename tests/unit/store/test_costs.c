@@ -121,6 +121,19 @@ static void test_repetition(void **state)
     check_all(f->store, id, 5100);
 }
 
+/* From every point on: also from the last one of a segment. */
+static void test_repetition_from_anywhere(void **state)
+{
+    struct fixture *f = *state;
+    char id[JOB_ID_MAX];
+    add_running(f->store, id);
+    for (int64_t i = 0; i < 300; i++)
+        assert_code(append(f->store, id, i, i + 1), ERR_ok);
+    for (int64_t i = 250; i < 260; i++)
+        assert_code(append(f->store, id, i, 300), ERR_ok);
+    check_all(f->store, id, 300);
+}
+
 static void change_step(struct cost_point *p)
 {
     p->step++; /* a step that was not recorded */
@@ -213,9 +226,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_points_one_by_one), TEST(test_points_in_large_batches), TEST(test_paging),
-        TEST(test_repetition),        TEST(test_broken_determinism),      TEST(test_order),
-        TEST(test_jobs_do_not_mix),
+        TEST(test_points_one_by_one), TEST(test_points_in_large_batches),  TEST(test_paging),
+        TEST(test_repetition),        TEST(test_broken_determinism),       TEST(test_order),
+        TEST(test_jobs_do_not_mix),   TEST(test_repetition_from_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,6 +46,9 @@ static void test_publish_and_get(void **state)
     assert_code(store_dataset_get_id(s, made.id, &got, NULL), ERR_ok);
     assert_string_equal(got.name, "d");
     store_dataset_clear(&got);
+    char bytes[5];
+    assert_code(store_dataset_read(s, made.id, 0, bytes, 5, NULL), ERR_ok);
+    assert_memory_equal(bytes, "12345", 5);
     store_dataset_clear(&made);
     assert_code(store_dataset_get(s, "D", &got, NULL), ERR_not_found);
 }
