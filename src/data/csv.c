@@ -81,7 +81,7 @@ void csv_free(struct csv_reader *r)
 {
     if (!r)
         return;
-    for (size_t i = 0; i < r->type_count; i++)
+    for (size_t i = 0; r->types && i < r->type_count; i++)
         free((char *)r->types[i].column);
     for (size_t i = 0; i < r->column_count; i++)
         free(r->columns[i].name);
@@ -100,7 +100,7 @@ void csv_free(struct csv_reader *r)
 
 static const char *field_at(const struct csv_reader *r, size_t column)
 {
-    return column < r->column_count ? r->columns[column].name : NULL;
+    return r->columns && column < r->column_count ? r->columns[column].name : NULL;
 }
 
 /* The mistake that the scanner found in the row. */

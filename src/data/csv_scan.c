@@ -54,43 +54,59 @@ static enum csv_event stop(struct csv_scan *s, const char *mistake)
     return CSV_STOP;
 }
 
-/* Room for at least one more byte. CSV_MORE if there is. */
-static enum csv_event grow(struct csv_scan *s)
+/* Makes room for at least one more byte; *ret_room bytes may come before this must be asked again. CSV_MORE if there
+ * is. */
+static enum csv_event make_room(struct csv_scan *s, size_t *ret_room)
 {
-    size_t capacity = s->capacity ? 2 * s->capacity : FIRST_CAPACITY;
-    if (s->capacity >= CSV_ROW_MAX)
-        return stop(s, "the row is longer than 16 MiB");
-    char *grown = realloc(s->bytes, capacity);
-    if (!grown)
-        return CSV_NO_MEMORY;
-    s->bytes = grown;
-    s->capacity = capacity;
+    size_t cell_room = CSV_CELL_MAX - (s->length - s->cell_start);
+    if (cell_room == 0)
+        return stop(s, s->state == CSV_IN_QUOTES ? "the quoted cell does not end within 1 MiB"
+                                                 : "the cell is longer than 1 MiB");
+    if (s->length == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : FIRST_CAPACITY;
+        if (s->capacity >= CSV_ROW_MAX)
+            return stop(s, "the row is longer than 16 MiB");
+        char *grown = realloc(s->bytes, capacity);
+        if (!grown)
+            return CSV_NO_MEMORY;
+        s->bytes = grown;
+        s->capacity = capacity;
+    }
+    size_t room = s->capacity - s->length;
+    *ret_room = room < cell_room ? room : cell_room;
     return CSV_MORE;
+}
+
+/* Is the cell being read one that is kept? */
+static bool is_kept(const struct csv_scan *s)
+{
+    return s->cell_count < s->cell_limit;
+}
+
+/* Keeps a byte that would otherwise mean something. */
+static enum csv_event keep_byte(struct csv_scan *s, char c)
+{
+    size_t room = 0;
+    enum csv_event event = is_kept(s) ? make_room(s, &room) : CSV_MORE;
+    if (room > 0)
+        s->bytes[s->length++] = c;
+    return event;
 }
 
 /* Moves *at to the first of `stops`, keeping what stands before it. CSV_MORE if no limit was passed. */
 static enum csv_event keep_run(struct csv_scan *s, const char **at, const char *end, const bool stops[256])
 {
     const char *p = *at;
-    bool kept = s->cell_count < s->cell_limit;
     enum csv_event event = CSV_MORE;
-    while (!event && p < end && !stops[(unsigned char)*p]) {
-        if (!kept) {
+    if (!is_kept(s)) {
+        while (p < end && !stops[(unsigned char)*p])
             p++;
-            continue;
-        }
-        size_t room = s->capacity - s->length;
-        size_t cell_room = CSV_CELL_MAX - (s->length - s->cell_start);
-        if (cell_room == 0) {
-            event = stop(s, s->state == CSV_IN_QUOTES ? "the quoted cell does not end within 1 MiB"
-                                                      : "the cell is longer than 1 MiB");
-            continue;
-        }
-        if (room == 0) {
-            event = grow(s);
-            continue;
-        }
-        room = room < cell_room ? room : cell_room;
+    }
+    while (p < end && !stops[(unsigned char)*p]) {
+        size_t room = 0;
+        event = make_room(s, &room);
+        if (event)
+            break;
         const char *last = (size_t)(end - p) < room ? end : p + room;
         char *out = s->bytes + s->length;
         while (p < last && !stops[(unsigned char)*p])
@@ -99,13 +115,6 @@ static enum csv_event keep_run(struct csv_scan *s, const char **at, const char *
     }
     *at = p;
     return event;
-}
-
-/* Keeps bytes that would otherwise mean something. */
-static enum csv_event keep_bytes(struct csv_scan *s, const char *bytes, size_t length)
-{
-    static const bool no_stops[256] = {false};
-    return keep_run(s, &bytes, bytes + length, no_stops);
 }
 
 static enum csv_event end_cell(struct csv_scan *s)
@@ -152,7 +161,7 @@ static enum csv_event after_cell(struct csv_scan *s, char c)
     default:
         note_mistake(s, "text follows the closing quote", s->line);
         s->state = CSV_IN_PLAIN;
-        return keep_bytes(s, &c, 1);
+        return keep_byte(s, c);
     }
 }
 
@@ -167,7 +176,7 @@ static enum csv_event in_plain(struct csv_scan *s, const char **at, const char *
     if (c != '"')
         return after_cell(s, c);
     note_mistake(s, "a quote stands in a cell that does not start with one", s->line);
-    return keep_bytes(s, &c, 1);
+    return keep_byte(s, c);
 }
 
 static enum csv_event in_quotes(struct csv_scan *s, const char **at, const char *end)
@@ -181,7 +190,7 @@ static enum csv_event in_quotes(struct csv_scan *s, const char **at, const char 
         return CSV_MORE;
     }
     s->line++;
-    return keep_bytes(s, &c, 1);
+    return keep_byte(s, c);
 }
 
 static enum csv_event after_quote(struct csv_scan *s, const char **at)
@@ -190,7 +199,7 @@ static enum csv_event after_quote(struct csv_scan *s, const char **at)
     if (c != '"')
         return after_cell(s, c);
     s->state = CSV_IN_QUOTES;
-    return keep_bytes(s, &c, 1);
+    return keep_byte(s, c);
 }
 
 /* A carriage return that no line feed followed. */
@@ -199,7 +208,7 @@ static enum csv_event lone_return(struct csv_scan *s)
     s->touched = true;
     note_mistake(s, "a carriage return stands without a line feed: lines must end in LF or CRLF", s->line);
     s->state = CSV_IN_PLAIN;
-    return keep_bytes(s, "\r", 1);
+    return keep_byte(s, '\r');
 }
 
 static enum csv_event after_return(struct csv_scan *s, const char **at)
@@ -225,9 +234,12 @@ static void at_cell(struct csv_scan *s, const char **at)
 /* Bytes that only began like a byte order mark are the first cell's. */
 static enum csv_event not_a_bom(struct csv_scan *s)
 {
+    enum csv_event event = CSV_MORE;
     s->state = s->bom_length ? CSV_IN_PLAIN : CSV_AT_CELL;
     s->touched = s->bom_length > 0;
-    return keep_bytes(s, bom, s->bom_length);
+    for (size_t i = 0; i < BOM_LENGTH && i < s->bom_length && !event; i++)
+        event = keep_byte(s, bom[i]);
+    return event;
 }
 
 static enum csv_event at_bom(struct csv_scan *s, const char **at)

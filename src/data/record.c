@@ -156,7 +156,9 @@ struct shape record_get_shape(struct record_reader *r)
         shape.rank = (int)i + 1;
     }
     record_expect(r, shape_elements(shape, &elements) && elements > 0);
-    return r->damaged ? (struct shape){0} : shape;
+    if (r->damaged)
+        shape.rank = 0;
+    return shape;
 }
 
 size_t record_get_count(struct record_reader *r, size_t least, size_t most)

@@ -67,7 +67,8 @@ err_code table_new(struct table_info *info, double *values, struct table **ret, 
     struct table *t = malloc(sizeof *t);
     if (!t)
         return error_set(err, ERR_out_of_memory, "no memory for a table");
-    *t = (struct table){.info = *info, .values = values};
+    t->info = *info;
+    t->values = values;
     *info = (struct table_info){0};
     *ret = t;
     return ERR_ok;

@@ -80,7 +80,7 @@ static void get_column(struct record_reader *r, struct column *c, struct names *
     c->shape = record_get_shape(r);
     record_expect(r, type <= COLUMN_CATEGORY && (type == COLUMN_NUMBER || c->shape.rank == 0));
     record_expect(r, c->name && c->name[0] != '\0' && strlen(c->name) <= COLUMN_NAME_MAX);
-    if (r->damaged)
+    if (r->damaged || !c->name)
         return;
     record_expect(r, !names_get(seen, c->name, strlen(c->name), &other));
     if (!names_put(seen, c->name, strlen(c->name), index))
@@ -114,7 +114,7 @@ static void get_digest(struct record_reader *r, struct table_info *info)
     char *digest = record_get_string(r);
     record_expect(r, digest && strlen(digest) == DIGEST_TEXT_MAX - 1 &&
                          strspn(digest, "0123456789abcdef") == DIGEST_TEXT_MAX - 1);
-    if (!r->damaged)
+    if (digest && !r->damaged)
         memcpy(info->digest, digest, DIGEST_TEXT_MAX);
     free(digest);
 }

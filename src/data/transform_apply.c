@@ -84,16 +84,16 @@ static bool add_piece(struct application *a, size_t i, size_t source, size_t to)
 {
     const struct transform_column *c = &a->t->columns[i];
     const struct column *s = &a->table->info.columns[source];
-    struct piece *last = a->piece_count ? &a->pieces[a->piece_count - 1] : NULL;
+    struct piece *p = &a->pieces[a->piece_count];
     if (c->type == COLUMN_NUMBER) {
         memcpy(a->center + to, c->center, c->width * sizeof *a->center);
         memcpy(a->scale + to, c->scale, c->width * sizeof *a->scale);
-        if (last && !last->ranks && last->from + last->width == s->offset) {
-            last->width += c->width;
+        if (a->piece_count > 0 && !p[-1].ranks && p[-1].from + p[-1].width == s->offset) {
+            p[-1].width += c->width;
             return true;
         }
     }
-    struct piece *p = &a->pieces[a->piece_count++];
+    a->piece_count++;
     *p = (struct piece){.from = s->offset, .to = to, .width = c->width, .column = i, .source = source};
     if (c->type == COLUMN_CATEGORY)
         p->ranks = map_ranks(s, c);

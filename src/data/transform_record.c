@@ -72,7 +72,7 @@ static void get_labels(struct record_reader *r, struct transform_column *c)
         c->labels[i] = record_get_string(r);
         c->category_count = i + 1;
         record_expect(r, c->labels[i] && c->labels[i][0] != '\0');
-        if (i > 0 && !r->damaged)
+        if (i > 0 && c->labels[i - 1] && c->labels[i])
             record_expect(r, strcmp(c->labels[i - 1], c->labels[i]) < 0);
     }
 }
@@ -85,8 +85,8 @@ static void get_scales(struct record_reader *r, struct transform_column *c, size
         record_expect(r, count <= (size_t)(r->end - r->at) / (2 * sizeof(double)));
     if (r->damaged)
         return;
-    c->center = calloc(count, sizeof *c->center);
-    c->scale = calloc(count, sizeof *c->scale);
+    c->center = calloc(count ? count : 1, sizeof *c->center);
+    c->scale = calloc(count ? count : 1, sizeof *c->scale);
     if (!c->center || !c->scale) {
         r->no_memory = r->damaged = true;
         return;
@@ -126,7 +126,7 @@ static void get_transform(struct record_reader *r, struct transform *t)
     if (r->damaged)
         return;
     t->kind = (enum transform_kind)found;
-    t->columns = calloc(count, sizeof *t->columns);
+    t->columns = calloc(count ? count : 1, sizeof *t->columns);
     if (!t->columns) {
         r->no_memory = r->damaged = true;
         return;
