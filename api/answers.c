@@ -1,0 +1,94 @@
+#include "api/answers.h"
+#include "api/nodes.h"
+#include <string.h>
+
+bool question_is_dear(struct plans *plans, const struct question *q)
+{
+    return graph_size(q->graph) > CHEAP_NODES && !question_is_planned(plans, q);
+}
+
+bool prepared_is_dear(const struct prepared *p)
+{
+    return prepared_flops(p) > CHEAP_FLOPS;
+}
+
+static void put_tensors(struct json *j, const char *name, const struct answer_tensor *tensors, size_t count, bool flat)
+{
+    put_key(j, name);
+    put_object(j);
+    for (size_t i = 0; i < count; i++) {
+        put_key(j, tensors[i].name);
+        put_tensor(j, tensors[i].tensor, flat);
+    }
+    put_object_end(j);
+}
+
+static void put_names(struct json *j, const char *name, const char *const *names, size_t count)
+{
+    put_key(j, name);
+    put_array(j);
+    for (size_t i = 0; i < count; i++)
+        put_string(j, names[i]);
+    put_array_end(j);
+}
+
+/* Whether an earlier input of the node is the same: their derivatives are one. */
+static bool stands_before(const struct trace_node *t, size_t input)
+{
+    bool before = false;
+    for (size_t i = 0; i < input && !before; i++)
+        before = strcmp(t->inputs[i], t->inputs[input]) == 0;
+    return before;
+}
+
+static void put_trace_node(struct json *j, const struct trace_node *t, bool flat)
+{
+    put_object(j);
+    put_key(j, "name");
+    put_string(j, t->name);
+    put_key(j, "op");
+    put_string(j, op_name(t->node->op));
+    put_names(j, "inputs", t->inputs, t->node->input_count);
+    put_key(j, "attributes");
+    put_attributes(j, t->node, flat);
+    put_key(j, "shape");
+    put_shape(j, t->node->shape);
+    put_key(j, "value");
+    put_tensor(j, t->value, flat);
+    put_key(j, "gradient");
+    put_tensor(j, t->gradient, flat);
+    put_key(j, "derivatives");
+    put_object(j);
+    for (size_t i = 0; i < t->node->input_count; i++) {
+        if (t->derivatives[i] && !stands_before(t, i)) {
+            put_key(j, t->inputs[i]);
+            put_string(j, t->derivatives[i]);
+        }
+    }
+    put_object_end(j);
+    put_object_end(j);
+}
+
+void put_values(struct json *j, const char *name, const struct answer *a, bool flat)
+{
+    put_tensors(j, name, a->values, a->value_count, flat);
+}
+
+void put_gradient(struct json *j, const struct answer *a, bool trace, bool flat)
+{
+    put_key(j, "of");
+    put_string(j, a->values[0].name);
+    put_key(j, "value");
+    put_tensor(j, a->values[0].tensor, flat);
+    put_tensors(j, "gradients", a->gradients, a->gradient_count, flat);
+    if (a->independent_count > 0)
+        put_names(j, "independent", a->independent, a->independent_count);
+    if (!trace)
+        return;
+    put_key(j, "nodes");
+    put_array(j);
+    for (size_t i = 0; i < a->node_count; i++)
+        put_trace_node(j, &a->nodes[i], flat);
+    put_array_end(j);
+    put_names(j, "backward", a->backward, a->backward_count);
+}
