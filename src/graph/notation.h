@@ -30,12 +30,15 @@ err_code notation_parse(const char *text, size_t length, const struct notation_o
                         struct error *err);
 
 struct graph;
+
 /* Prints the nodes that `outputs` need (all, if count is 0) as a program that parses to the same graph, a line a named
  * node, the formulas of unnamed nodes used once inside the line that uses them. Nodes that need a name get _1, _2, ...
- */
+ * A number that several nodes share is written out for each. Constants must be finite. */
 err_code notation_print(const struct graph *g, const node_id *outputs, size_t count, struct text *out,
                         struct error *err);
-/* One node as a formula over names, as "g * s1 * (1 - s1)". */
+
+/* One node as a formula over names, as "g * s1 * (1 - s1)": what has no name is written out wherever it is used.
+ * limit_exceeded: longer than a mebibyte. */
 err_code notation_print_formula(const struct graph *g, node_id node, struct text *out, struct error *err);
 
 #endif
