@@ -145,6 +145,10 @@ static err_code decode_transforms(const char *bytes, size_t size)
     memcpy(copy, bytes, size);
     err_code code = transforms_decode(copy, size, &all, &count, NULL);
     free(copy);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < all[i].column_count; k++)
+            assert_true(all[i].columns[k].scale[0] > 0);
+    }
     if (!code) {
         assert_int_equal(transforms_encode(all, count, &again, NULL), ERR_ok);
         assert_int_equal(again.length, size);
