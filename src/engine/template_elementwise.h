@@ -17,8 +17,7 @@ INLINE VEC V(operand)(const REAL *p, int64_t stride, int64_t i, int64_t count)
 INLINE void V(result)(REAL *p, int64_t stride, int64_t i, int64_t count, VEC v)
 {
     if (stride != 1)
-        for (int64_t j = 0; j < count; j++)
-            p[(i + j) * stride] = v[j];
+        V(store_strided)(p + i * stride, stride, v, count);
     else if (count == WIDTH)
         V(store)(p + i, v);
     else
@@ -28,31 +27,28 @@ INLINE void V(result)(REAL *p, int64_t stride, int64_t i, int64_t count, VEC v)
 /* The function of up to three vectors that makes a kernel an op's. */
 typedef VEC (*V(map))(VEC a, VEC b, VEC c);
 
-/* One innermost loop. After inlining, strides that are constants choose the loads, and the operands that are not used vanish. */
-INLINE void V(inner)(V(map) map, int operands, int64_t count, REAL *out, const int64_t stride[4], const REAL *const in[3])
+/* One innermost loop. After inlining, strides that are constants choose the loads, and operands that are not used vanish. */
+INLINE void V(inner)(V(map) map, int operands, int64_t count, REAL *out, const int64_t stride[4],
+                     const REAL *const in[3])
 {
-    int64_t i = 0;
-    VEC v[OPERANDS_MAX] = {{0}, {0}, {0}};
-    for (; i + WIDTH <= count; i += WIDTH) {
+    for (int64_t i = 0; i < count; i += WIDTH) {
+        const int64_t left = count - i < WIDTH ? count - i : WIDTH;
+        VEC v[OPERANDS_MAX] = {{0}, {0}, {0}};
         for (int o = 0; o < operands; o++)
-            v[o] = V(operand)(in[o], stride[o + 1], i, WIDTH);
-        V(result)(out, stride[0], i, WIDTH, map(v[0], v[1], v[2]));
-    }
-    if (i < count) {
-        for (int o = 0; o < operands; o++)
-            v[o] = V(operand)(in[o], stride[o + 1], i, count - i);
-        V(result)(out, stride[0], i, count - i, map(v[0], v[1], v[2]));
+            v[o] = V(operand)(in[o], stride[o + 1], i, left);
+        V(result)(out, stride[0], i, left, map(v[0], v[1], v[2]));
     }
 }
 
 /* The innermost loop for strides s1, s2 and s3 of the operands, as constants. */
 #define INNER(s1, s2, s3) V(inner)(map, operands, count, out, (const int64_t[4]){1, s1, s2, s3}, in)
 
-INLINE void V(innermost)(V(map) map, int operands, int64_t count, REAL *out, const int64_t stride[4],
+/* `light`: the function is so cheap that the choice of loads shows; it is compiled once for each. */
+INLINE void V(innermost)(V(map) map, bool light, int operands, int64_t count, REAL *out, const int64_t stride[4],
                          const REAL *const in[3])
 {
     const int64_t *s = stride + 1;
-    const bool plain = stride[0] == 1 && (s[0] == 0 || s[0] == 1) && (operands < 2 || s[1] == 0 || s[1] == 1) &&
+    const bool plain = light && stride[0] == 1 && (s[0] == 0 || s[0] == 1) && (operands < 2 || s[1] == 0 || s[1] == 1) &&
                        (operands < 3 || s[2] == 0 || s[2] == 1);
     if (!plain)
         V(inner)(map, operands, count, out, stride, in);
@@ -75,7 +71,7 @@ INLINE void V(innermost)(V(map) map, int operands, int64_t count, REAL *out, con
 }
 #undef INNER
 
-INLINE void V(elementwise)(V(map) map, int operands, const struct elementwise_args *args, void *const *p)
+INLINE void V(elementwise)(V(map) map, bool light, int operands, const struct elementwise_args *args, void *const *p)
 {
     const struct loop_axis one = {1, {1, 1, 1, 1}};
     const struct loop_axis *innermost = args->rank > 0 ? &args->axis[args->rank - 1] : &one;
@@ -86,7 +82,7 @@ INLINE void V(elementwise)(V(map) map, int operands, const struct elementwise_ar
         if (args->axis[axis].dim == 0)
             return;
     for (;;) {
-        V(innermost)(map, operands, innermost->dim, out, innermost->stride, in);
+        V(innermost)(map, light, operands, innermost->dim, out, innermost->stride, in);
         int axis = args->rank - 2;
         for (; axis >= 0; axis--) {
             const struct loop_axis *a = &args->axis[axis];
@@ -108,37 +104,37 @@ INLINE void V(elementwise)(V(map) map, int operands, const struct elementwise_ar
 
 /* The list of ops: their operands are a, b, c. */
 #define KERNELS(KERNEL)                                                                                                \
-    KERNEL(Identity, 1, a)                                                                                             \
-    KERNEL(Neg, 1, -a)                                                                                                 \
-    KERNEL(Abs, 1, V(abs)(a))                                                                                          \
-    KERNEL(Sign, 1, BIT(a > 0) - BIT(a < 0))                                                                           \
-    KERNEL(Reciprocal, 1, ONE / a)                                                                                     \
-    KERNEL(Square, 1, (a) * (a))                                                                                       \
-    KERNEL(Sqrt, 1, V(sqrt)(a))                                                                                        \
-    KERNEL(Exp, 1, F(exp)(a))                                                                                        \
-    KERNEL(Log, 1, F(log)(a))                                                                                        \
-    KERNEL(Sin, 1, F(sin)(a))                                                                                        \
-    KERNEL(Cos, 1, F(cos)(a))                                                                                        \
-    KERNEL(Tanh, 1, F(tanh)(a))                                                                                      \
-    KERNEL(Sigmoid, 1, F(sigmoid)(a))                                                                                \
-    KERNEL(Softplus, 1, F(softplus)(a))                                                                              \
-    KERNEL(Relu, 1, V(max)(a, (VEC){0}))                                                                               \
-    KERNEL(Add, 2, a + b)                                                                                              \
-    KERNEL(Sub, 2, a - b)                                                                                              \
-    KERNEL(Mul, 2, (a) * (b))                                                                                          \
-    KERNEL(Div, 2, a / b)                                                                                              \
-    KERNEL(Pow, 2, F(pow)(a, b))                                                                                     \
-    KERNEL(Max, 2, V(max)(a, b))                                                                                       \
-    KERNEL(Min, 2, V(min)(a, b))                                                                                       \
-    KERNEL(Equal, 2, BIT(a == b))                                                                                      \
-    KERNEL(NotEqual, 2, BIT(a != b))                                                                                   \
-    KERNEL(Less, 2, BIT(a < b))                                                                                        \
-    KERNEL(LessOrEqual, 2, BIT(a <= b))                                                                                \
-    KERNEL(Greater, 2, BIT(a > b))                                                                                     \
-    KERNEL(GreaterOrEqual, 2, BIT(a >= b))                                                                             \
-    KERNEL(Where, 3, V(select)(a != 0, b, c))
+    KERNEL(Identity, 1, true, a)                                                                                             \
+    KERNEL(Neg, 1, true, -a)                                                                                                 \
+    KERNEL(Abs, 1, true, V(abs)(a))                                                                                          \
+    KERNEL(Sign, 1, true, BIT(a > 0) - BIT(a < 0))                                                                           \
+    KERNEL(Reciprocal, 1, true, ONE / a)                                                                                     \
+    KERNEL(Square, 1, true, (a) * (a))                                                                                       \
+    KERNEL(Sqrt, 1, true, V(sqrt)(a))                                                                                        \
+    KERNEL(Exp, 1, false, F(exp)(a))                                                                                        \
+    KERNEL(Log, 1, false, F(log)(a))                                                                                        \
+    KERNEL(Sin, 1, false, F(sin)(a))                                                                                        \
+    KERNEL(Cos, 1, false, F(cos)(a))                                                                                        \
+    KERNEL(Tanh, 1, false, F(tanh)(a))                                                                                      \
+    KERNEL(Sigmoid, 1, false, F(sigmoid)(a))                                                                                \
+    KERNEL(Softplus, 1, false, F(softplus)(a))                                                                              \
+    KERNEL(Relu, 1, true, V(max)(a, (VEC){0}))                                                                               \
+    KERNEL(Add, 2, true, a + b)                                                                                              \
+    KERNEL(Sub, 2, true, a - b)                                                                                              \
+    KERNEL(Mul, 2, true, (a) * (b))                                                                                          \
+    KERNEL(Div, 2, true, a / b)                                                                                              \
+    KERNEL(Pow, 2, false, F(pow)(a, b))                                                                                     \
+    KERNEL(Max, 2, true, V(max)(a, b))                                                                                       \
+    KERNEL(Min, 2, true, V(min)(a, b))                                                                                       \
+    KERNEL(Equal, 2, true, BIT(a == b))                                                                                      \
+    KERNEL(NotEqual, 2, true, BIT(a != b))                                                                                   \
+    KERNEL(Less, 2, true, BIT(a < b))                                                                                        \
+    KERNEL(LessOrEqual, 2, true, BIT(a <= b))                                                                                \
+    KERNEL(Greater, 2, true, BIT(a > b))                                                                                     \
+    KERNEL(GreaterOrEqual, 2, true, BIT(a >= b))                                                                             \
+    KERNEL(Where, 3, true, V(select)(a != 0, b, c))
 
-#define KERNEL(op, operands, value)                                                                                    \
+#define KERNEL(op, operands, light, value)                                                                                    \
     INLINE VEC V(map_##op)(VEC a, VEC b, VEC c)                                                                        \
     {                                                                                                                  \
         (void)b, (void)c;                                                                                              \
@@ -146,12 +142,12 @@ INLINE void V(elementwise)(V(map) map, int operands, const struct elementwise_ar
     }                                                                                                                  \
     static void V(run_##op)(const void *args, void *const *p)                                                          \
     {                                                                                                                  \
-        V(elementwise)(V(map_##op), operands, args, p);                                                                \
+        V(elementwise)(V(map_##op), light, operands, args, p);                                                                \
     }
 KERNELS(KERNEL)
 #undef KERNEL
 
-#define ENTRY(op, operands, value) [OP_##op] = V(run_##op),
+#define ENTRY(op, operands, light, value) [OP_##op] = V(run_##op),
 const kernel_fn FOR_ISA(V(elementwise_kernels))[OP_COUNT] = {KERNELS(ENTRY)};
 #undef ENTRY
 #undef KERNELS

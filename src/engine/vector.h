@@ -117,12 +117,19 @@ INLINE void V(store_partial)(REAL *p, VEC v, int64_t count)
 }
 
 /* Elements 0, stride, 2 stride, ...: the first `count` lanes, the others 0. */
-INLINE VEC V(load_strided)(const REAL *p, int64_t stride, int64_t count)
+static __attribute__((noinline, unused)) VEC V(load_strided)(const REAL *p, int64_t stride, int64_t count)
 {
     VEC v = {0};
     for (int64_t i = 0; i < count; i++)
         v[i] = p[i * stride];
     return v;
+}
+
+/* Writes the first `count` lanes to elements 0, stride, 2 stride, ... */
+static __attribute__((noinline, unused)) void V(store_strided)(REAL *p, int64_t stride, VEC v, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        p[i * stride] = v[i];
 }
 
 INLINE VEC V(fma)(VEC a, VEC b, VEC c)

@@ -38,6 +38,9 @@ double **random_leaves(const struct graph *g, struct dice *d, double low, double
 double **run_graph(const struct graph *g, enum dtype dtype, const node_id *outputs, size_t count, double *const *leaves,
                    const struct kernels *kernels);
 
+/* Selects the instruction set that GRADD_ISA names, if it is set; false if this machine has none of that name. */
+bool select_isa_of_environment(void);
+
 /* Appends `count` random nodes over random leaves. Every op of the engine but Dropout occurs. */
 void random_graph(struct builder *b, struct dice *d, size_t count);
 

@@ -57,3 +57,9 @@ double **run_graph(const struct graph *g, enum dtype dtype, const node_id *outpu
     plan_free(plan);
     return values;
 }
+
+bool select_isa_of_environment(void)
+{
+    const char *isa = getenv("GRADD_ISA");
+    return isa == NULL || engine_select_isa(isa, NULL) == ERR_ok;
+}

@@ -100,13 +100,10 @@ static void instruction_sets_give_the_same_bits(void **state)
 
 int main(void)
 {
-    const char *isa = getenv("GRADD_ISA");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_nodes_agree_with_scalar_loops),
         cmocka_unit_test(memory_that_is_used_again_changes_nothing),
         cmocka_unit_test(instruction_sets_give_the_same_bits),
     };
-    if (isa != NULL && engine_select_isa(isa, NULL) != ERR_ok)
-        return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return select_isa_of_environment() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
 }
