@@ -17,11 +17,13 @@ struct tensor *arena_tensor(struct arena *arena, struct shape shape);
 bool attribute_equal(const struct attribute *a, const struct attribute *b);
 uint64_t attribute_hash(const struct attribute *a, uint64_t seed);
 
-/* The one step of the hash: FNV-1a over eight bytes at once, with a final mix. */
+/* The one step of the hash, after the finalizer of splitmix64: both ends of the word must reach the low bits, for small
+ * doubles differ at the top alone. */
 static inline uint64_t hash_mix(uint64_t hash, uint64_t value)
 {
-    hash = (hash ^ value) * 0x9E3779B97F4A7C15u;
-    return hash ^ (hash >> 29);
+    uint64_t x = hash ^ value;
+    x = (x ^ (x >> 32)) * UINT64_C(0x9E3779B97F4A7C15);
+    return x ^ (x >> 29);
 }
 
 #endif

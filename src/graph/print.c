@@ -232,11 +232,13 @@ static bool goes_without_saying(const struct printer *p, const struct node *n, c
     op_has_attribute(n->op, a->key, &required, &fallback);
     if (required || a->key == ATTRIBUTE_ordinal)
         return false;
+    int rank = n->input_count > 0 ? graph_node(p->graph, n->inputs[0])->shape.rank : 0;
     if (fallback.kind == KIND_FLOAT)
         return fallback.number == a->number;
+    if (a->key == ATTRIBUTE_axis && fallback.kind == KIND_INT && fallback.integer < 0)
+        fallback.integer += rank;
     if (a->kind == KIND_INT || a->kind == KIND_BOOL)
         return fallback.kind == a->kind && fallback.integer == a->integer;
-    int rank = n->input_count > 0 ? graph_node(p->graph, n->inputs[0])->shape.rank : 0;
     switch (a->key) {
     case ATTRIBUTE_perm:
         return ints_count_up(a, rank - 1, -1);
