@@ -206,7 +206,7 @@ int cmd_differentiate(int argc, char *const argv[])
     struct text out = {0};
     if (read_usage(&u, &err) != ERR_ok || config_read(0, argv + argc, &config, &err) != ERR_ok)
         return cmd_complain(&err, EXIT_USAGE);
-    err_code code = engine_select_isa(config.isa, &err);
+    err_code code = config.isa != NULL ? engine_select_isa(config.isa, &err) : ERR_ok;
     if (code == ERR_ok)
         code = answer(&config, &u, &out, &err);
     int status = code == ERR_ok ? EXIT_DONE : cmd_complain(&err, EXIT_FAILED);

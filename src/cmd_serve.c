@@ -42,8 +42,9 @@ static err_code open_house(struct house *h, struct error *err)
 {
     const struct config *config = &h->config;
     struct app *app = &h->app;
+    log_set_level(config->log_level);
     app->config = config;
-    err_code code = engine_select_isa(config->isa, err);
+    err_code code = config->isa != NULL ? engine_select_isa(config->isa, err) : ERR_ok;
     if (code == ERR_ok)
         code = store_open(config->db, &app->store, err);
     if (code == ERR_ok)
