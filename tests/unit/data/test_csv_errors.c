@@ -266,7 +266,7 @@ static void test_a_header_without_end(void **state)
     free(text);
 }
 
-/* The first row is wrong, so that the table is built from the second on. */
+/* The first two rows are wrong, so that the table is built from the third on. */
 static void test_too_many_categories(void **state)
 {
     (void)state;
@@ -274,20 +274,20 @@ static void test_too_many_categories(void **state)
     char *text = malloc((size_t)ROWS * 24);
     size_t at = 0;
     assert_non_null(text);
-    at += (size_t)sprintf(text + at, "id,x,name\nwrong\n");
+    at += (size_t)sprintf(text + at, "id,x,name\nwrong\nwrong\n");
     for (size_t i = 0; i < ROWS; i++)
         at += (size_t)sprintf(text + at, "i%zu,%s,n%zu\n", i, i == ROWS - 1 ? "bad" : "1", i % CATEGORIES_MAX);
     struct table *t = NULL;
     struct error err = {0};
     assert_int_equal(read_pieces((struct text_piece){text, at}, 65536, NULL, 0, &t, &err), ERR_invalid_dataset);
-    assert_int_equal(err.total, 3);
+    assert_int_equal(err.total, 4);
     assert_int_equal(err.items[0].code, ERR_ragged_row);
-    assert_int_equal(err.items[1].code, ERR_too_many_categories);
-    assert_string_equal(err.items[1].field, "id");
-    assert_int_equal(err.items[1].row, CATEGORIES_MAX + 2);
-    assert_int_equal(err.items[1].line, CATEGORIES_MAX + 3);
-    assert_int_equal(err.items[2].code, ERR_invalid_number);
-    assert_int_equal(err.items[2].row, ROWS + 1);
+    assert_int_equal(err.items[2].code, ERR_too_many_categories);
+    assert_string_equal(err.items[2].field, "id");
+    assert_int_equal(err.items[2].row, CATEGORIES_MAX + 3);
+    assert_int_equal(err.items[2].line, CATEGORIES_MAX + 4);
+    assert_int_equal(err.items[3].code, ERR_invalid_number);
+    assert_int_equal(err.items[3].row, ROWS + 2);
     error_clear(&err);
     free(text);
 }
