@@ -198,11 +198,12 @@ void error_move(struct error *to, struct error *from)
     if (to == from || from == NULL)
         return;
     if (to != NULL) {
+        bool had_code = to->code != ERR_ok; /* listing an item sets it */
         size_t unlisted = from->total - from->item_count;
         for (size_t i = 0; i < from->item_count; i++)
             list_item(to, from->items[i], true);
         to->total += unlisted;
-        if (to->code == ERR_ok) {
+        if (!had_code) {
             to->code = from->code;
             free(to->detail);
             to->detail = from->detail;
