@@ -1,56 +1,45 @@
 /* Elementwise kernels of one dtype. A template: see vector.h.
  *
- * A kernel walks the outer axes like an odometer and runs the innermost as a loop over vectors, with a loop of its own
- * where operands are contiguous (stride 1) or repeated (stride 0), and one that collects lanes for any other stride. */
+ * A kernel walks the outer axes like an odometer and runs the innermost as a loop over vectors, for operands that are
+ * contiguous (stride 1) or repeated (stride 0). Those of any other stride are collected in a buffer first. */
 #include "engine/vector.h"
-
-/* WIDTH elements at p, or the first `count`. */
-INLINE VEC V(operand)(const REAL *p, int64_t stride, int64_t i, int64_t count)
-{
-    if (stride == 0)
-        return V(splat)(*p);
-    if (stride != 1)
-        return V(load_strided)(p + i * stride, stride, count);
-    return count == WIDTH ? V(load)(p + i) : V(load_partial)(p + i, count);
-}
-
-INLINE void V(result)(REAL *p, int64_t stride, int64_t i, int64_t count, VEC v)
-{
-    if (stride != 1)
-        V(store_strided)(p + i * stride, stride, v, count);
-    else if (count == WIDTH)
-        V(store)(p + i, v);
-    else
-        V(store_partial)(p + i, v, count);
-}
 
 /* The function of up to three vectors that makes a kernel an op's. */
 typedef VEC (*V(map))(VEC a, VEC b, VEC c);
 
-/* One innermost loop. After inlining, strides that are constants choose the loads, and operands that are not used vanish. */
-INLINE void V(inner)(V(map) map, int operands, int64_t count, REAL *out, const int64_t stride[4],
-                     const REAL *const in[3])
+/* `count` elements from p + i on, or one of them repeated. */
+INLINE VEC V(operand)(const REAL *p, int64_t stride, int64_t i, int64_t count)
+{
+    if (stride == 0)
+        return V(splat)(*p);
+    return count == WIDTH ? V(load)(p + i) : V(load_partial)(p + i, count);
+}
+
+/* One innermost loop; strides are 0 or 1. After inlining, strides that are constants choose the loads, and operands that
+ * are not used vanish. */
+INLINE void V(inner)(V(map) map, int operands, int64_t count, REAL *out, const int64_t *stride, const REAL *const *in)
 {
     for (int64_t i = 0; i < count; i += WIDTH) {
         const int64_t left = count - i < WIDTH ? count - i : WIDTH;
         VEC v[OPERANDS_MAX] = {{0}, {0}, {0}};
         for (int o = 0; o < operands; o++)
-            v[o] = V(operand)(in[o], stride[o + 1], i, left);
-        V(result)(out, stride[0], i, left, map(v[0], v[1], v[2]));
+            v[o] = V(operand)(in[o], stride[o], i, left);
+        if (left == WIDTH)
+            V(store)(out + i, map(v[0], v[1], v[2]));
+        else
+            V(store_partial)(out + i, map(v[0], v[1], v[2]), left);
     }
 }
 
-/* The innermost loop for strides s1, s2 and s3 of the operands, as constants. */
-#define INNER(s1, s2, s3) V(inner)(map, operands, count, out, (const int64_t[4]){1, s1, s2, s3}, in)
+/* The innermost loop for strides that are constants. */
+#define INNER(s1, s2, s3) V(inner)(map, operands, count, out, (const int64_t[]){s1, s2, s3}, in)
 
-/* `light`: the function is so cheap that the choice of loads shows; it is compiled once for each. */
-INLINE void V(innermost)(V(map) map, bool light, int operands, int64_t count, REAL *out, const int64_t stride[4],
-                         const REAL *const in[3])
+/* `light`: the function is so cheap that the choice of loads shows: it is compiled once for each. */
+INLINE void V(innermost)(V(map) map, bool light, int operands, int64_t count, REAL *out, const int64_t *stride,
+                         const REAL *const *in)
 {
-    const int64_t *s = stride + 1;
-    const bool plain = light && stride[0] == 1 && (s[0] == 0 || s[0] == 1) && (operands < 2 || s[1] == 0 || s[1] == 1) &&
-                       (operands < 3 || s[2] == 0 || s[2] == 1);
-    if (!plain)
+    const int64_t *s = stride;
+    if (!light)
         V(inner)(map, operands, count, out, stride, in);
     else if (operands == 1 && s[0] == 1)
         INNER(1, 0, 0);
@@ -60,16 +49,54 @@ INLINE void V(innermost)(V(map) map, bool light, int operands, int64_t count, RE
         INNER(1, 0, 0);
     else if (operands == 2 && s[1] == 1)
         INNER(0, 1, 0);
-    else if (operands == 3 && s[0] == 1 && s[1] == 1 && s[2] == 1)
-        INNER(1, 1, 1);
-    else if (operands == 3 && s[0] == 1 && s[1] == 1)
-        INNER(1, 1, 0);
-    else if (operands == 3 && s[0] == 1 && s[2] == 1)
-        INNER(1, 0, 1);
     else
         V(inner)(map, operands, count, out, stride, in);
 }
 #undef INNER
+
+enum { V(STAGED) = 256 }; /* elements of a buffer */
+
+/* Up to that many elements of any stride, made contiguous, and back. */
+static __attribute__((noinline)) void V(collect)(REAL *buffer, const REAL *p, int64_t stride, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        buffer[i] = p[i * stride];
+}
+
+static __attribute__((noinline)) void V(spread)(const REAL *buffer, REAL *p, int64_t stride, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        p[i * stride] = buffer[i];
+}
+
+/* The innermost axis, whatever its strides. */
+INLINE void V(axis)(V(map) map, bool light, int operands, const struct loop_axis *axis, REAL *out,
+                    const REAL *const *in)
+{
+    REAL buffers[1 + OPERANDS_MAX][V(STAGED)];
+    int64_t stride[OPERANDS_MAX] = {0};
+    const REAL *from[OPERANDS_MAX] = {NULL};
+    bool staged = axis->stride[0] != 1;
+    for (int o = 0; o < operands; o++) {
+        stride[o] = axis->stride[o + 1] == 0 ? 0 : 1;
+        staged = staged || axis->stride[o + 1] != stride[o];
+    }
+    const int64_t most = staged ? V(STAGED) : axis->dim;
+    for (int64_t i = 0; i < axis->dim; i += most) {
+        const int64_t count = axis->dim - i < most ? axis->dim - i : most;
+        REAL *to = axis->stride[0] == 1 ? out + i : buffers[OPERANDS_MAX];
+        for (int o = 0; o < operands; o++) {
+            from[o] = in[o] + i * axis->stride[o + 1];
+            if (axis->stride[o + 1] == stride[o])
+                continue;
+            V(collect)(buffers[o], from[o], axis->stride[o + 1], count);
+            from[o] = buffers[o];
+        }
+        V(innermost)(map, light, operands, count, to, stride, from);
+        if (axis->stride[0] != 1)
+            V(spread)(to, out + i * axis->stride[0], axis->stride[0], count);
+    }
+}
 
 INLINE void V(elementwise)(V(map) map, bool light, int operands, const struct elementwise_args *args, void *const *p)
 {
@@ -82,7 +109,7 @@ INLINE void V(elementwise)(V(map) map, bool light, int operands, const struct el
         if (args->axis[axis].dim == 0)
             return;
     for (;;) {
-        V(innermost)(map, light, operands, innermost->dim, out, innermost->stride, in);
+        V(axis)(map, light, operands, innermost, out, in);
         int axis = args->rank - 2;
         for (; axis >= 0; axis--) {
             const struct loop_axis *a = &args->axis[axis];

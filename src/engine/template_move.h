@@ -32,14 +32,28 @@ void FOR_ISA(V(scatter_add))(const void *args, void *const *p)
                 out[index[i] * s->inner + j] += g[j];
 }
 
+/* Short rows are copied by vectors: a call of memcpy would cost more than the copy. */
 void FOR_ISA(V(rows))(const void *args, void *const *p)
 {
     const struct rows_args *r = args;
+    const int64_t width = r->width;
     REAL *out = p[0];
     const REAL *table = p[1];
     const uint32_t *rows = p[2];
-    for (int64_t i = 0; i < r->rows; i++)
-        memcpy(out + i * r->width, table + rows[i] * r->width, (size_t)r->width * sizeof *out);
+    if (width == 1)
+        for (int64_t i = 0; i < r->rows; i++)
+            out[i] = table[rows[i]];
+    else if (width <= 4 * WIDTH)
+        for (int64_t i = 0; i < r->rows; i++, out += width) {
+            const REAL *row = table + rows[i] * width;
+            int64_t j = 0;
+            for (; j + WIDTH <= width; j += WIDTH)
+                V(store)(out + j, V(load)(row + j));
+            V(store_partial)(out + j, V(load_partial)(row + j, width - j), width - j);
+        }
+    else
+        for (int64_t i = 0; i < r->rows; i++, out += width)
+            memcpy(out, table + rows[i] * width, (size_t)width * sizeof *out);
 }
 
 void FOR_ISA(V(one_hot))(const void *args, void *const *p)

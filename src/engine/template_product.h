@@ -257,11 +257,15 @@ INLINE REAL V(dot)(const REAL *a, int64_t a_col, const REAL *b, int64_t k)
         for (; i + LANES <= k; i += LANES)
             for (int v = 0; v < LANE_VECTORS; v++)
                 l.v[v] = V(fma)(V(load)(a + i + v * WIDTH), V(load)(b + i + v * WIDTH), l.v[v]);
-    for (int v = 0; i < k; v = (v + 1) % LANE_VECTORS, i += WIDTH) {
-        const int64_t count = k - i < WIDTH ? k - i : WIDTH;
-        const VEC x = a_col == 1 ? V(load_partial)(a + i, count) : V(load_strided)(a + i * a_col, a_col, count);
-        l.v[v] = V(fma)(x, V(load_partial)(b + i, count), l.v[v]);
-    }
+    while (i < k)
+#pragma GCC unroll 8
+        for (int v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
+            const int64_t left = V(left)(k - i);
+            if (left == 0)
+                continue;
+            const VEC x = a_col == 1 ? V(load_partial)(a + i, left) : V(load_strided)(a + i * a_col, a_col, left);
+            l.v[v] = V(fma)(x, V(load_partial)(b + i, left), l.v[v]);
+        }
     return V(lanes_sum)(l);
 }
 

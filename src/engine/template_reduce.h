@@ -25,8 +25,10 @@ INLINE V(lanes) V(across)(V(combine) combine, V(pair) pair, REAL start, const RE
     for (; i + LANES <= count; i += LANES)
         for (int v = 0; v < LANE_VECTORS; v++)
             l.v[v] = combine(l.v[v], pair(V(load)(a + i + v * WIDTH), V(load)(b + i + v * WIDTH)));
-    for (int v = 0; i < count; v++, i += WIDTH) {
-        const int64_t left = count - i < WIDTH ? count - i : WIDTH;
+    for (int v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
+        const int64_t left = V(left)(count - i);
+        if (left == 0)
+            break;
         const VEC value = pair(V(load_partial)(a + i, left), V(load_partial)(b + i, left));
         l.v[v] = combine(l.v[v], V(select)((MASK)(lane < (INT)left), value, neutral));
     }

@@ -125,13 +125,6 @@ static __attribute__((noinline, unused)) VEC V(load_strided)(const REAL *p, int6
     return v;
 }
 
-/* Writes the first `count` lanes to elements 0, stride, 2 stride, ... */
-static __attribute__((noinline, unused)) void V(store_strided)(REAL *p, int64_t stride, VEC v, int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        p[i * stride] = v[i];
-}
-
 INLINE VEC V(fma)(VEC a, VEC b, VEC c)
 {
 #if defined(__AVX512F__) && REAL_BITS == 32
@@ -201,6 +194,12 @@ INLINE VEC V(max)(VEC a, VEC b)
 INLINE VEC V(min)(VEC a, VEC b)
 {
     return V(select)((MASK)(a < b) | (MASK)(a != a), a, b);
+}
+
+/* How many of `rest` elements (which may be negative) one vector takes. */
+INLINE int64_t V(left)(int64_t rest)
+{
+    return rest < 0 ? 0 : rest < WIDTH ? rest : WIDTH;
 }
 
 /* 16 virtual lanes. */
