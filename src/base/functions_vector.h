@@ -168,6 +168,7 @@ V_INLINE vf32 v_scale_f32(vf32 y, vu32 k)
 V_INLINE vf64 v_polynomial_f64(vf64 x, const double *c, int count)
 {
     vf64 y = v_splat_f64(c[count - 1]);
+#pragma GCC unroll 16
     for (int i = count - 2; i >= 0; i--)
         y = v_fma_f64(y, x, v_splat_f64(c[i]));
     return y;
@@ -176,6 +177,7 @@ V_INLINE vf64 v_polynomial_f64(vf64 x, const double *c, int count)
 V_INLINE vf32 v_polynomial_f32(vf32 x, const float *c, int count)
 {
     vf32 y = v_splat_f32(c[count - 1]);
+#pragma GCC unroll 16
     for (int i = count - 2; i >= 0; i--)
         y = v_fma_f32(y, x, v_splat_f32(c[i]));
     return y;
