@@ -52,7 +52,7 @@ static err_code tensor_of_numbers(struct arena *arena, const struct attribute *g
     bool is_list = given->kind == KIND_INTS;
     struct shape shape = {0};
     if (is_list)
-        shape = shape_of(1, &(int64_t){(int64_t)given->ints.count});
+        shape = (struct shape){.rank = 1, .dim = {(int64_t)given->ints.count}};
     struct tensor *t = arena_tensor(arena, shape);
     if (!t)
         return ERR_out_of_memory;
@@ -123,6 +123,14 @@ static size_t tensor_size(const struct tensor *t)
     return (size_t)tensor_elements(t) * dtype_size(t->dtype);
 }
 
+/* 0 and -0 differ. */
+static uint64_t bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
 bool attribute_equal(const struct attribute *a, const struct attribute *b)
 {
     if (a->key != b->key || a->kind != b->kind)
@@ -132,7 +140,7 @@ bool attribute_equal(const struct attribute *a, const struct attribute *b)
     case KIND_BOOL:
         return a->integer == b->integer;
     case KIND_FLOAT:
-        return memcmp(&a->number, &b->number, sizeof a->number) == 0;
+        return bits_of(a->number) == bits_of(b->number);
     case KIND_INTS:
         return a->ints.count == b->ints.count &&
                memcmp(a->ints.items, b->ints.items, a->ints.count * sizeof *a->ints.items) == 0;
@@ -167,7 +175,7 @@ uint64_t attribute_hash(const struct attribute *a, uint64_t seed)
     case KIND_BOOL:
         return hash_mix(hash, (uint64_t)a->integer);
     case KIND_FLOAT:
-        return hash_bytes(hash, &a->number, sizeof a->number);
+        return hash_mix(hash, bits_of(a->number));
     case KIND_INTS:
         return hash_bytes(hash, a->ints.items, a->ints.count * sizeof *a->ints.items);
     case KIND_STRING:

@@ -99,9 +99,9 @@ static void list_close(struct parser *p, struct list *l)
 
 static bool list_number(struct parser *p, struct list *l)
 {
-    double number;
+    double number = 0;
     int64_t integer = 0;
-    bool is_integer;
+    bool is_integer = false;
     if (!read_number(p, &number, &integer, &is_integer))
         return false;
     if (l->leaf == 0)
@@ -206,9 +206,9 @@ bool parse_literal(struct parser *p, struct attribute *ret)
     }
     if (t->kind != TOKEN_NUMBER && !parser_is_sign(p, '-') && !parser_is_sign(p, '+'))
         return parser_unexpected(p, "a number, a string, a list, true or false");
-    double number;
+    double number = 0;
     int64_t integer = 0;
-    bool is_integer;
+    bool is_integer = false;
     if (!read_number(p, &number, &integer, &is_integer))
         return false;
     ret->kind = is_integer ? KIND_INT : KIND_FLOAT;

@@ -62,7 +62,7 @@ err_code shape_slice(struct inference *i)
     struct shape out = i->in[0];
     struct attribute starts = *infer_attribute(i, ATTRIBUTE_starts), ends = *infer_attribute(i, ATTRIBUTE_ends);
     size_t count = starts.ints.count;
-    int64_t axes[RANK_MAX], steps[RANK_MAX], normal_starts[RANK_MAX], normal_ends[RANK_MAX];
+    int64_t axes[RANK_MAX] = {0}, steps[RANK_MAX] = {0}, normal_starts[RANK_MAX], normal_ends[RANK_MAX];
     if (ends.ints.count != count)
         return infer_bad_attribute(i, "starts has %zu entries but ends has %zu", count, ends.ints.count);
     err_code code = slice_axes(i, out.rank, count, axes, steps);
@@ -98,7 +98,7 @@ err_code shape_scatter_slice(struct inference *i)
             return infer_bad_attribute(i, "a dimension of shape is %lld", (long long)out.dim[k]);
     }
     size_t count = starts->ints.count;
-    int64_t axes[RANK_MAX], steps[RANK_MAX];
+    int64_t axes[RANK_MAX] = {0}, steps[RANK_MAX] = {0};
     err_code code = slice_axes(i, x.rank, count, axes, steps);
     if (code != ERR_ok)
         return code;

@@ -7,7 +7,7 @@ err_code shape_reduce(struct inference *i)
     struct shape x = i->in[0], out = {0};
     const struct attribute *given = infer_attribute(i, ATTRIBUTE_axes);
     bool keep = infer_attribute(i, ATTRIBUTE_keepdims)->integer != 0, reduced[RANK_MAX] = {false};
-    int64_t axes[RANK_MAX];
+    int64_t axes[RANK_MAX] = {0};
     size_t count = given ? given->ints.count : 0;
     if (given) {
         err_code code = infer_axes(i, given, x.rank, axes);

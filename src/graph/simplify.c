@@ -60,7 +60,7 @@ static node_id *find_slot(const struct simplifier *s, const struct node *n)
 /* At most half full. */
 static bool reserve(struct simplifier *s)
 {
-    if (2 * (graph_size(s->draft) + 1) <= s->capacity)
+    if (s->slots && 2 * (graph_size(s->draft) + 1) <= s->capacity)
         return true;
     size_t capacity = s->capacity ? 2 * s->capacity : 128;
     node_id *old = s->slots, *slots = reallocarray(NULL, capacity, sizeof *slots);

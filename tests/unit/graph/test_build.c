@@ -1,6 +1,7 @@
 /* From programs to graphs: shapes that follow, and mistakes of shapes. */
 #include "fixture.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,7 @@ static void test_solves_shapes(void **state)
     for (size_t i = 0; i < sizeof solved / sizeof *solved; i++) {
         struct graph *g = fixture_graph(solved[i].program, solved[i].given);
         char expected[256], buffer[SHAPE_TEXT_MAX], *rest = NULL;
-        strcpy(expected, solved[i].expected);
+        (void)snprintf(expected, sizeof expected, "%s", solved[i].expected);
         for (char *item = strtok_r(expected, " ", &rest); item; item = strtok_r(NULL, " ", &rest)) {
             char *shape = strchr(item, '=');
             *shape++ = '\0';
