@@ -237,7 +237,8 @@ TESTS := test-unit test-ops test-api layers test-docker
 MORE_TESTS := test-tsan test-clang test-isa-baseline test-isa-avx2
 
 .PHONY: test test-all ci test-unit test-ops test-api test-docker test-tsan test-clang demo bench coverage
-test: ## unit, ops, API, layers, Docker; what is skipped is named, with the reason
+test: ## install what is missing; unit, ops, API, layers, Docker; what is skipped is named, with the reason
+	@.ci/install build run test demo
 	+@.ci/test $(TESTS)
 
 test-all: ## make test, and all of the longer tests
