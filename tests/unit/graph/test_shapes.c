@@ -90,6 +90,9 @@ static const struct {
     {"Concat(x, x, axis=0)", "x=(batch,3)", "(2*batch,3)"},
     {"Concat(x, y, axis=0)", "x=(batch,3) y=(1,3)", "(?,3)"},
     {"Concat(x, axis=0)", "x=(2)", "(2)"},
+    {"Concat(x, y, axis=0) + z", "x=(batch) y=(1) z=(batch)", "(?)"}, /* with a batch of 1, z is what broadcasts */
+    {"Concat(x, y, axis=0) + z", "x=(batch) y=(1) z=(7)", "(7)"},
+    {"Concat(x, y, axis=0) + z", "x=(batch) y=(1) z=(1)", "(?)"},
     {"Concat(x, y, axis=0)", "x=(2,3) y=(4,5)", "shape_mismatch Concat: x is (2,3) but y is (4,5) [(4,3), (4,5)]"},
     {"Concat(x, y, axis=0)", "x=(2,3) y=(4)", "shape_mismatch Concat: x is (2,3) but y is (4) [(2,3), (4)]"},
     {"Concat(x, y, axis=2)", "x=(2,3) y=(2,3)", "invalid_attribute Concat: axis is 2, but must be from -2 to 1"},
