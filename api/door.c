@@ -8,13 +8,18 @@
 
 enum { NAME_LENGTH_MAX = 64 };
 
-err_code door_framing(struct exchange *x, struct error *err)
+err_code door_framing(struct exchange *x, const char *version, struct error *err)
 {
     const struct request *r = &x->request;
     const char *length = request_header(r, "Content-Length"), *coding = request_header(r, "Transfer-Encoding");
     const char *expect = request_header(r, "Expect");
     uint64_t bytes;
     x->framing = (struct framing){.length = -1};
+    size_t hosts = request_header_count(r, "Host");
+    if (hosts > 1 || (hosts == 0 && strcmp(version, "HTTP/1.0") != 0))
+        return error_set(err, ERR_bad_request, "the request needs one Host header, and has %zu", hosts);
+    if (request_header_count(r, "Content-Length") > 1 || request_header_count(r, "Transfer-Encoding") > 1)
+        return error_set(err, ERR_bad_request, "Content-Length or Transfer-Encoding is given twice");
     if (coding != NULL && length != NULL)
         return error_set(err, ERR_bad_request, "Content-Length and Transfer-Encoding exclude each other");
     if (coding != NULL && strcasecmp(coding, "chunked") != 0)

@@ -4,9 +4,9 @@
 
 #include "api/exchange.h"
 
-/* Reads the framing (Content-Length, Transfer-Encoding, Expect) and checks that it is sound. After an error nobody
- * knows where the body ends: the connection can't be used again. */
-err_code door_framing(struct exchange *x, struct error *err);
+/* Reads the framing (Content-Length, Transfer-Encoding, Expect) and checks that it is sound. After ERR_bad_request
+ * nobody knows where the body ends: the connection can't be used again. version: of HTTP, "HTTP/1.1". */
+err_code door_framing(struct exchange *x, const char *version, struct error *err);
 
 /* Finds the route, fills x->request and x->media_type, and checks all the rest. ERR_ok, and x->reply.status set: the
  * door itself has the answer (OPTIONS). */

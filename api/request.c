@@ -6,6 +6,7 @@
 #include "base/number.h"
 #include <microhttpd.h>
 #include <string.h>
+#include <strings.h>
 
 enum { KEY_LENGTH_MAX = 255, PAGE_DEFAULT = 100, PAGE_MAX = 1000 };
 
@@ -17,6 +18,29 @@ static const struct exchange *exchange_of(const struct request *r)
 const char *request_header(const struct request *r, const char *name)
 {
     return MHD_lookup_connection_value(exchange_of(r)->connection, MHD_HEADER_KIND, name);
+}
+
+/* What the library's iterator counts. */
+struct count {
+    const char *name;
+    size_t found;
+};
+
+static enum MHD_Result count_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    (void)value;
+    struct count *count = context;
+    if (strcasecmp(name, count->name) == 0)
+        count->found++;
+    return MHD_YES;
+}
+
+size_t request_header_count(const struct request *r, const char *name)
+{
+    struct count count = {.name = name};
+    MHD_get_connection_values(exchange_of(r)->connection, MHD_HEADER_KIND, count_header, &count);
+    return count.found;
 }
 
 const char *request_parameter(const struct request *r, const char *name)

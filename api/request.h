@@ -26,6 +26,7 @@ struct request {
 /* A header's or query parameter's value, or NULL. The route lists the parameters it knows: others, and repeated ones,
  * were refused before the handler. */
 const char *request_header(const struct request *r, const char *name);
+size_t request_header_count(const struct request *r, const char *name); /* how many there are of this name */
 const char *request_parameter(const struct request *r, const char *name);
 /* A whole number parameter: fallback if not given; adds an item (pointer-less, named) if it is not in [least, most]. */
 int64_t request_whole(const struct request *r, const char *name, int64_t least, int64_t most, int64_t fallback,

@@ -368,7 +368,7 @@ static void name_request(struct request *r)
 }
 
 /* The header is there: everything that the door can say. */
-static enum MHD_Result begin_request(struct exchange *x, const char *method)
+static enum MHD_Result begin_request(struct exchange *x, const char *method, const char *version)
 {
     struct request *r = &x->request;
     struct error err = {0};
@@ -376,7 +376,7 @@ static enum MHD_Result begin_request(struct exchange *x, const char *method)
     r->method = x->head ? "GET" : method;
     r->path = x->uri.path != NULL ? x->uri.path : "/";
     name_request(r);
-    err_code code = door_framing(x, &err);
+    err_code code = door_framing(x, version, &err);
     bool unsound = code == ERR_bad_request;
     if (code == ERR_ok && atomic_load(&x->server->stopping))
         code = error_set(&err, ERR_stopping, "the server is stopping");
@@ -409,13 +409,12 @@ static enum MHD_Result access_request(void *context, struct MHD_Connection *conn
     (void)context;
     (void)connection;
     (void)url;
-    (void)version;
     struct exchange *x = *slot;
     if (x == NULL)
         return MHD_NO; /* there was no memory for it */
     switch (x->stage) {
     case STAGE_TARGET:
-        return begin_request(x, method);
+        return begin_request(x, method, version);
     case STAGE_GATHER:
         return *size > 0 ? take_piece(x, data, size) : handle_request(x);
     case STAGE_STREAM:
