@@ -1,5 +1,6 @@
-/* The codec: JSON into checked types, and back. Strict (RFC 7493), bounded, finite-checked; every mistake is an item with its JSON Pointer. Knows no HTTP.
- * Hostile input is settled here. jansson.h stays behind this header and ndjson.h. */
+/* The codec: JSON into checked types, and back. Strict (RFC 7493), bounded, finite-checked; every mistake is an item
+ * with its JSON Pointer. Knows no HTTP. Hostile input is settled here. jansson.h stays behind this header and ndjson.h.
+ */
 #ifndef GRADD_API_CODEC_H
 #define GRADD_API_CODEC_H
 
@@ -13,48 +14,58 @@
 
 /* A model as a request gave it. */
 struct model_request {
-    char *name;            /* owned; NULL: not given */
-    struct model *model;   /* owned */
-    char *canonical;       /* owned; the spec as text that does not depend on how the request was written; what the store keeps, and decode_model reads */
+    char *name;          /* owned; NULL: not given */
+    struct model *model; /* owned */
+    char *canonical;     /* owned; the spec as text that does not depend on how the request was written; what the store
+                            keeps, and decode_model reads */
 };
-err_code decode_model_request(const char *bytes, size_t size, const struct limits *limits, struct model_request *ret, struct error *err);
+err_code decode_model_request(const char *bytes, size_t size, const struct limits *limits, struct model_request *ret,
+                              struct error *err);
 void model_request_clear(struct model_request *r);
-err_code decode_model(const char *canonical, const struct limits *limits, struct model **ret, struct error *err); /* a model_decoder */
+err_code decode_model(const char *canonical, const struct limits *limits, struct model **ret,
+                      struct error *err); /* a model_decoder */
 
-err_code decode_job_request(const char *bytes, size_t size, struct job_spec *ret, char **ret_canonical, struct error *err);
+err_code decode_job_request(const char *bytes, size_t size, struct job_spec *ret, char **ret_canonical,
+                            struct error *err);
 err_code decode_job(const char *canonical, struct job_spec *ret, struct error *err); /* a job_decoder */
 
 /* A query's body; everything lives in `arena` but the tensors, which query_request_clear frees. */
 struct query_request {
-    struct question question; /* kind, of, wrt, inputs, cotangent, trace; graph and parameters are the caller's to set */
-    int64_t version;          /* 0: the newest */
-    struct row *rows;         /* predict by rows; NULL */
+    struct question
+        question;     /* kind, of, wrt, inputs, cotangent, trace; graph and parameters are the caller's to set */
+    int64_t version;  /* 0: the newest */
+    struct row *rows; /* predict by rows; NULL */
     size_t row_count;
     const struct named_place *outputs; /* predict */
     size_t output_count;
-    struct tensor **owned;    /* tensors to free */
+    struct tensor **owned; /* tensors to free */
     size_t owned_count;
     struct arena *arena;
 };
 enum query_form { FORM_PREDICT, FORM_EVALUATE, FORM_GRADIENT };
 /* dtype: of the tensors. */
-err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype, const struct limits *limits, struct query_request *ret, struct error *err);
+err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
+                              const struct limits *limits, struct query_request *ret, struct error *err);
 void query_request_clear(struct query_request *r);
 
 /* POST /v1/differentiate: as a query, with its program, dtype, query; the graph is built from the inputs' shapes. */
 struct differentiate_request {
     struct query_request query;
-    struct graph *graph;   /* owned */
-    char key[80];          /* graph_key */
+    struct graph *graph; /* owned */
+    char key[80];        /* graph_key */
 };
-err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits, struct differentiate_request *ret, struct error *err);
+err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits,
+                                      struct differentiate_request *ret, struct error *err);
 void differentiate_request_clear(struct differentiate_request *r);
 
 /* PUT of parameters: tensors in declared order; all of them. */
-err_code decode_parameters(const char *bytes, size_t size, const struct model *m, const struct limits *limits, struct tensor ***ret, struct error *err);
+err_code decode_parameters(const char *bytes, size_t size, const struct model *m, const struct limits *limits,
+                           struct tensor ***ret, struct error *err);
 
-/* A data set as JSON ({"columns": ...} or {"header": ..., "rows": ...}), handed to the sink through data's table builder. */
-err_code decode_table(const char *bytes, size_t size, table_sink *sink, void *context, struct table_info *ret, struct error *err);
+/* A data set as JSON ({"columns": ...} or {"header": ..., "rows": ...}), handed to the sink through data's table
+ * builder. */
+err_code decode_table(const char *bytes, size_t size, const struct limits *limits, table_sink *sink, void *context,
+                      struct table_info *ret, struct error *err);
 
 /* {"priority": 5} */
 err_code decode_job_patch(const char *bytes, size_t size, int64_t *ret_priority, struct error *err);
