@@ -95,7 +95,7 @@ err_code lower_contiguous(struct planner *p, struct view *view)
 {
     if (view_is_contiguous(view))
         return ERR_ok;
-    struct view copy;
+    struct view copy = {0};
     if (can_fold(p, view, 1, view->shape)) {
         const err_code code = fold_elementwise(p, OP_Identity, view, 1, view->shape, &copy);
         if (code == ERR_ok)

@@ -48,11 +48,13 @@ static err_code save_old_values(struct planner *p)
 
 static struct uses *find_uses(const struct planner *p, int64_t *ret_last_failing)
 {
-    struct uses *uses = malloc(p->storage_count * sizeof *uses);
+    struct uses *uses = calloc(p->storage_count, sizeof *uses);
     *ret_last_failing = -1;
-    for (size_t i = 0; uses != NULL && i < p->storage_count; i++)
+    if (uses == NULL)
+        return NULL;
+    for (size_t i = 0; i < p->storage_count; i++)
         uses[i] = (struct uses){-1, -1};
-    for (size_t i = 0; uses != NULL && i < p->plan->step_count; i++) {
+    for (size_t i = 0; i < p->plan->step_count; i++) {
         const struct step *s = &p->plan->steps[i];
         if (uses[s->refs[0].base].first_write < 0)
             uses[s->refs[0].base].first_write = (int64_t)i;

@@ -15,8 +15,8 @@ INLINE VEC V(operand)(const REAL *p, int64_t stride, int64_t i, int64_t count)
     return count == WIDTH ? V(load)(p + i) : V(load_partial)(p + i, count);
 }
 
-/* One innermost loop; strides are 0 or 1. After inlining, strides that are constants choose the loads, and operands that
- * are not used vanish. */
+/* One innermost loop; strides are 0 or 1. After inlining, strides that are constants choose the loads, and operands
+ * that are not used vanish. */
 INLINE void V(inner)(V(map) map, int operands, int64_t count, REAL *out, const int64_t *stride, const REAL *const *in)
 {
     for (int64_t i = 0; i < count; i += WIDTH) {
@@ -131,37 +131,37 @@ INLINE void V(elementwise)(V(map) map, bool light, int operands, const struct el
 
 /* The list of ops: their operands are a, b, c. */
 #define KERNELS(KERNEL)                                                                                                \
-    KERNEL(Identity, 1, true, a)                                                                                             \
-    KERNEL(Neg, 1, true, -a)                                                                                                 \
-    KERNEL(Abs, 1, true, V(abs)(a))                                                                                          \
-    KERNEL(Sign, 1, true, BIT(a > 0) - BIT(a < 0))                                                                           \
-    KERNEL(Reciprocal, 1, true, ONE / a)                                                                                     \
-    KERNEL(Square, 1, true, (a) * (a))                                                                                       \
-    KERNEL(Sqrt, 1, true, V(sqrt)(a))                                                                                        \
-    KERNEL(Exp, 1, false, F(exp)(a))                                                                                        \
-    KERNEL(Log, 1, false, F(log)(a))                                                                                        \
-    KERNEL(Sin, 1, false, F(sin)(a))                                                                                        \
-    KERNEL(Cos, 1, false, F(cos)(a))                                                                                        \
-    KERNEL(Tanh, 1, false, F(tanh)(a))                                                                                      \
-    KERNEL(Sigmoid, 1, false, F(sigmoid)(a))                                                                                \
-    KERNEL(Softplus, 1, false, F(softplus)(a))                                                                              \
-    KERNEL(Relu, 1, true, V(max)(a, (VEC){0}))                                                                               \
-    KERNEL(Add, 2, true, a + b)                                                                                              \
-    KERNEL(Sub, 2, true, a - b)                                                                                              \
-    KERNEL(Mul, 2, true, (a) * (b))                                                                                          \
-    KERNEL(Div, 2, true, a / b)                                                                                              \
-    KERNEL(Pow, 2, false, F(pow)(a, b))                                                                                     \
-    KERNEL(Max, 2, true, V(max)(a, b))                                                                                       \
-    KERNEL(Min, 2, true, V(min)(a, b))                                                                                       \
-    KERNEL(Equal, 2, true, BIT(a == b))                                                                                      \
-    KERNEL(NotEqual, 2, true, BIT(a != b))                                                                                   \
-    KERNEL(Less, 2, true, BIT(a < b))                                                                                        \
-    KERNEL(LessOrEqual, 2, true, BIT(a <= b))                                                                                \
-    KERNEL(Greater, 2, true, BIT(a > b))                                                                                     \
-    KERNEL(GreaterOrEqual, 2, true, BIT(a >= b))                                                                             \
+    KERNEL(Identity, 1, true, a)                                                                                       \
+    KERNEL(Neg, 1, true, -a)                                                                                           \
+    KERNEL(Abs, 1, true, V(abs)(a))                                                                                    \
+    KERNEL(Sign, 1, true, BIT(a > 0) - BIT(a < 0))                                                                     \
+    KERNEL(Reciprocal, 1, true, ONE / a)                                                                               \
+    KERNEL(Square, 1, true, (a) * (a))                                                                                 \
+    KERNEL(Sqrt, 1, true, V(sqrt)(a))                                                                                  \
+    KERNEL(Exp, 1, false, F(exp)(a))                                                                                   \
+    KERNEL(Log, 1, false, F(log)(a))                                                                                   \
+    KERNEL(Sin, 1, false, F(sin)(a))                                                                                   \
+    KERNEL(Cos, 1, false, F(cos)(a))                                                                                   \
+    KERNEL(Tanh, 1, false, F(tanh)(a))                                                                                 \
+    KERNEL(Sigmoid, 1, false, F(sigmoid)(a))                                                                           \
+    KERNEL(Softplus, 1, false, F(softplus)(a))                                                                         \
+    KERNEL(Relu, 1, true, V(max)(a, (VEC){0}))                                                                         \
+    KERNEL(Add, 2, true, a + b)                                                                                        \
+    KERNEL(Sub, 2, true, a - b)                                                                                        \
+    KERNEL(Mul, 2, true, (a) * (b))                                                                                    \
+    KERNEL(Div, 2, true, a / b)                                                                                        \
+    KERNEL(Pow, 2, false, F(pow)(a, b))                                                                                \
+    KERNEL(Max, 2, true, V(max)(a, b))                                                                                 \
+    KERNEL(Min, 2, true, V(min)(a, b))                                                                                 \
+    KERNEL(Equal, 2, true, BIT(a == b))                                                                                \
+    KERNEL(NotEqual, 2, true, BIT(a != b))                                                                             \
+    KERNEL(Less, 2, true, BIT(a < b))                                                                                  \
+    KERNEL(LessOrEqual, 2, true, BIT(a <= b))                                                                          \
+    KERNEL(Greater, 2, true, BIT(a > b))                                                                               \
+    KERNEL(GreaterOrEqual, 2, true, BIT(a >= b))                                                                       \
     KERNEL(Where, 3, true, V(select)(a != 0, b, c))
 
-#define KERNEL(op, operands, light, value)                                                                                    \
+#define KERNEL(op, operands, light, value)                                                                             \
     INLINE VEC V(map_##op)(VEC a, VEC b, VEC c)                                                                        \
     {                                                                                                                  \
         (void)b, (void)c;                                                                                              \
@@ -169,14 +169,12 @@ INLINE void V(elementwise)(V(map) map, bool light, int operands, const struct el
     }                                                                                                                  \
     static void V(run_##op)(const void *args, void *const *p)                                                          \
     {                                                                                                                  \
-        V(elementwise)(V(map_##op), light, operands, args, p);                                                                \
+        V(elementwise)(V(map_##op), light, operands, args, p);                                                         \
     }
 KERNELS(KERNEL)
 #undef KERNEL
 
-#define ENTRY(op, operands, light, value) [OP_##op] = V(run_##op),
 const kernel_fn FOR_ISA(V(elementwise_kernels))[OP_COUNT] = {KERNELS(ENTRY)};
-#undef ENTRY
 #undef KERNELS
 #undef BIT
 #undef ONE

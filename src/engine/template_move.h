@@ -43,7 +43,7 @@ void FOR_ISA(V(rows))(const void *args, void *const *p)
     if (width == 1)
         for (int64_t i = 0; i < r->rows; i++)
             out[i] = table[rows[i]];
-    else if (width <= 4 * WIDTH)
+    else if (width <= (int64_t)4 * WIDTH)
         for (int64_t i = 0; i < r->rows; i++, out += width) {
             const REAL *row = table + rows[i] * width;
             int64_t j = 0;

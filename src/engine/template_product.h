@@ -30,15 +30,15 @@ typedef struct {
     bool padded; /* b may be read up to whole vectors */
 } V(tile_args);
 
-INLINE void V(tile)(const V(tile_args) * t, int rows, int vectors)
+INLINE void V(tile)(const V(tile_args) * t, int64_t rows, int64_t vectors)
 {
     VEC acc[12][TILE_VECTORS];
     const bool partial = t->last < WIDTH;
-    const int whole = partial ? vectors - 1 : vectors;
+    const int64_t whole = partial ? vectors - 1 : vectors;
 #pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
+    for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) {
+        for (int64_t v = 0; v < vectors; v++) {
             const REAL *c = t->c + r * t->c_row + v * WIDTH;
             acc[r][v] = (VEC){0};
             if (t->resume)
@@ -50,33 +50,33 @@ INLINE void V(tile)(const V(tile_args) * t, int rows, int vectors)
         for (int64_t k = 0; k < t->k; k++, a += t->a_col, b += t->b_row) {
             VEC row[TILE_VECTORS];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors - 1; v++)
+            for (int64_t v = 0; v < vectors - 1; v++)
                 row[v] = V(load)(b + v * WIDTH);
             row[vectors - 1] = V(load_partial)(b + (vectors - 1) * WIDTH, t->last);
 #pragma GCC unroll 12
-            for (int r = 0; r < rows; r++)
+            for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
+                for (int64_t v = 0; v < vectors; v++)
                     acc[r][v] = V(fma)(V(splat)(a[r * t->a_row]), row[v], acc[r][v]);
         }
     else
         for (int64_t k = 0; k < t->k; k++, a += t->a_col, b += t->b_row) {
             VEC row[TILE_VECTORS];
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
+            for (int64_t v = 0; v < vectors; v++)
                 row[v] = V(load)(b + v * WIDTH);
 #pragma GCC unroll 12
-            for (int r = 0; r < rows; r++)
+            for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
-                for (int v = 0; v < vectors; v++)
+                for (int64_t v = 0; v < vectors; v++)
                     acc[r][v] = V(fma)(V(splat)(a[r * t->a_row]), row[v], acc[r][v]);
         }
 #pragma GCC unroll 12
-    for (int r = 0; r < rows; r++)
+    for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) {
+        for (int64_t v = 0; v < vectors; v++) {
             REAL *c = t->c + r * t->c_row + v * WIDTH;
-            const int count = v < whole ? WIDTH : t->last;
+            const int64_t count = v < whole ? WIDTH : t->last;
             if (t->bias != NULL)
                 acc[r][v] = acc[r][v] + V(load_partial)(t->bias + v * WIDTH, count);
             if (count == WIDTH)
@@ -87,7 +87,7 @@ INLINE void V(tile)(const V(tile_args) * t, int rows, int vectors)
 }
 
 /* m rows of `vectors` columns, in tiles of `most` rows, then of 4, 2 and 1. */
-INLINE void V(strip)(V(tile_args) t, int64_t m, int most, int vectors)
+INLINE void V(strip)(V(tile_args) t, int64_t m, int64_t most, int64_t vectors)
 {
     int64_t i = 0;
 #define TILES(rows)                                                                                                    \
@@ -125,7 +125,7 @@ STRIP(2, 6)
 static void V(panel)(V(tile_args) t, int64_t m, int64_t n)
 {
     while (n > 0) {
-        const int vectors = n >= TILE_VECTORS * WIDTH ? TILE_VECTORS : (int)((n + WIDTH - 1) / WIDTH);
+        const int vectors = n >= (int64_t)TILE_VECTORS * WIDTH ? TILE_VECTORS : (int)((n + WIDTH - 1) / WIDTH);
         const int64_t columns = n < (int64_t)vectors * WIDTH ? n : (int64_t)vectors * WIDTH;
         t.last = (int)(columns - (int64_t)(vectors - 1) * WIDTH);
         switch (vectors) {
@@ -192,11 +192,11 @@ INLINE void V(one_product)(const struct product_args *g, REAL *c, const REAL *a,
                  .a_col = g->a_col,
                  .b = b + k * g->b_row + j * g->b_col,
                  .b_row = g->b_row,
-                 .c = c + j,
                  .c_row = g->c_row,
                  .bias = bias != NULL && k + depth == g->k ? bias + j : NULL,
                  .k = depth,
                  .resume = k > 0};
+            t.c = c + j;
             if (pack) {
                 V(pack)(scratch, t.b, g->b_row, g->b_col, depth, n);
                 t.b = scratch;
@@ -255,11 +255,11 @@ INLINE REAL V(dot)(const REAL *a, int64_t a_col, const REAL *b, int64_t k)
     int64_t i = 0;
     if (a_col == 1)
         for (; i + LANES <= k; i += LANES)
-            for (int v = 0; v < LANE_VECTORS; v++)
+            for (int64_t v = 0; v < LANE_VECTORS; v++)
                 l.v[v] = V(fma)(V(load)(a + i + v * WIDTH), V(load)(b + i + v * WIDTH), l.v[v]);
     while (i < k)
 #pragma GCC unroll 8
-        for (int v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
+        for (int64_t v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
             const int64_t left = V(left)(k - i);
             if (left == 0)
                 continue;

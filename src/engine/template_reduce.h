@@ -18,14 +18,12 @@ INLINE V(lanes) V(across)(V(combine) combine, V(pair) pair, REAL start, const RE
 {
     V(lanes) l = V(lanes_splat)(start);
     const VEC neutral = V(splat)(start);
-    MASK lane;
-    for (int i = 0; i < WIDTH; i++)
-        lane[i] = i;
+    const MASK lane = V(lane_numbers)();
     int64_t i = 0;
     for (; i + LANES <= count; i += LANES)
-        for (int v = 0; v < LANE_VECTORS; v++)
+        for (int64_t v = 0; v < LANE_VECTORS; v++)
             l.v[v] = combine(l.v[v], pair(V(load)(a + i + v * WIDTH), V(load)(b + i + v * WIDTH)));
-    for (int v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
+    for (int64_t v = 0; v < LANE_VECTORS; v++, i += WIDTH) {
         const int64_t left = V(left)(count - i);
         if (left == 0)
             break;
@@ -243,9 +241,7 @@ INLINE REAL V(sum_of_exponentials)(const REAL *x, int64_t k, REAL max)
 {
     V(lanes) l = V(lanes_splat)(0);
     const VEC shift = V(splat)(max);
-    MASK lane;
-    for (int i = 0; i < WIDTH; i++)
-        lane[i] = i;
+    const MASK lane = V(lane_numbers)();
     for (int64_t i = 0, v = 0; i < k; i += WIDTH, v = (v + 1) % LANE_VECTORS) {
         const int64_t count = k - i < WIDTH ? k - i : WIDTH;
         const VEC e = F(exp)(V(load_partial)(x + i, count) - shift);

@@ -140,7 +140,7 @@ INLINE VEC V(fma)(VEC a, VEC b, VEC c)
 #elif defined(__ARM_NEON)
     return (VEC)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
 #else
-    VEC v;
+    VEC v = {0};
     for (int i = 0; i < WIDTH; i++)
 #if REAL_BITS == 32
         v[i] = __builtin_fmaf(a[i], b[i], c[i]);
@@ -162,7 +162,7 @@ INLINE VEC V(sqrt)(VEC x)
 #elif defined(__AVX2__)
     return (VEC)_mm256_sqrt_pd((__m256d)x);
 #else
-    VEC v;
+    VEC v = {0};
     for (int i = 0; i < WIDTH; i++)
 #if REAL_BITS == 32
         v[i] = __builtin_sqrtf(x[i]);
@@ -194,6 +194,15 @@ INLINE VEC V(max)(VEC a, VEC b)
 INLINE VEC V(min)(VEC a, VEC b)
 {
     return V(select)((MASK)(a < b) | (MASK)(a != a), a, b);
+}
+
+/* 0, 1, 2, ... */
+INLINE MASK V(lane_numbers)(void)
+{
+    MASK lane = {0};
+    for (int i = 0; i < WIDTH; i++)
+        lane[i] = i;
+    return lane;
 }
 
 /* How many of `rest` elements (which may be negative) one vector takes. */

@@ -225,7 +225,7 @@ static void reduce(const struct node *n, struct shape s, const double *x, double
     for (int64_t i = 0; i < results; i++)
         out[i] = n->op == OP_ReduceMax ? -INFINITY : 0;
     for (int64_t i = 0; i < elements; i++) {
-        int64_t at[RANK_MAX];
+        int64_t at[RANK_MAX] = {0};
         unravel(i, s, at);
         for (size_t a = 0; a < count; a++)
             at[axes[a]] = 0;
@@ -240,7 +240,7 @@ static void softmax(const struct node *n, const double *x, double *out, int64_t 
 {
     const int64_t axis = node_int(n, ATTRIBUTE_axis);
     for (int64_t i = 0; i < count; i++) {
-        int64_t at[RANK_MAX];
+        int64_t at[RANK_MAX] = {0};
         double max = -INFINITY, sum = 0;
         unravel(i, n->shape, at);
         for (at[axis] = 0; at[axis] < n->shape.dim[axis]; at[axis]++)
@@ -278,7 +278,7 @@ static int64_t slice_index(const struct node *n, int64_t i, struct shape part, s
     const int64_t *starts = node_ints(n, ATTRIBUTE_starts, &count);
     const int64_t *axes = node_ints(n, ATTRIBUTE_axes, &count);
     const int64_t *steps = node_ints(n, ATTRIBUTE_steps, &count);
-    int64_t at[RANK_MAX];
+    int64_t at[RANK_MAX] = {0};
     unravel(i, part, at);
     for (size_t a = 0; a < count; a++)
         at[axes[a]] = starts[a] + steps[a] * at[axes[a]];
@@ -295,7 +295,7 @@ static int64_t wrapped(double index, int64_t size)
 static int64_t gather_index(int64_t axis, int64_t i, struct shape out, struct shape index, struct shape data,
                             const double *indices)
 {
-    int64_t at[RANK_MAX], from[RANK_MAX];
+    int64_t at[RANK_MAX] = {0}, from[RANK_MAX] = {0};
     unravel(i, out, at);
     for (int64_t d = 0; d < axis; d++)
         from[d] = at[d];
@@ -309,10 +309,10 @@ static void concat(const struct graph *g, const struct node *n, double *const *i
 {
     const int64_t axis = node_int(n, ATTRIBUTE_axis);
     for (int64_t i = 0; i < count; i++) {
-        int64_t at[RANK_MAX];
+        int64_t at[RANK_MAX] = {0};
         uint32_t part = 0;
         unravel(i, n->shape, at);
-        for (; at[axis] >= graph_node(g, n->inputs[part])->shape.dim[axis]; part++)
+        for (; part + 1 < n->input_count && at[axis] >= graph_node(g, n->inputs[part])->shape.dim[axis]; part++)
             at[axis] -= graph_node(g, n->inputs[part])->shape.dim[axis];
         out[i] = in[part][ravel(at, graph_node(g, n->inputs[part])->shape)];
     }
@@ -323,7 +323,7 @@ static void transpose(const struct node *n, struct shape s, const double *x, dou
     size_t rank;
     const int64_t *perm = node_ints(n, ATTRIBUTE_perm, &rank);
     for (int64_t i = 0; i < count; i++) {
-        int64_t at[RANK_MAX], from[RANK_MAX] = {0};
+        int64_t at[RANK_MAX] = {0}, from[RANK_MAX] = {0};
         unravel(i, n->shape, at);
         for (size_t axis = 0; axis < rank; axis++)
             from[perm[axis]] = at[axis];
@@ -336,7 +336,7 @@ static void evaluate(const struct graph *g, node_id id, double **values)
     const struct node *n = graph_node(g, id);
     const int64_t count = elements_of(g, id);
     double *out = values[id];
-    double *in[3] = {NULL};
+    double *in[3] = {out, out, out};
     struct shape shape[3] = {{0}};
     for (uint32_t i = 0; i < n->input_count && i < 3; i++) {
         in[i] = values[n->inputs[i]];
@@ -349,7 +349,8 @@ static void evaluate(const struct graph *g, node_id id, double **values)
         break;
     case OP_MatMul:
     case OP_Linear:
-        product(n, graph_node(g, n->inputs[0]), graph_node(g, n->inputs[1]), in[0], in[1], in[2], out);
+        product(n, graph_node(g, n->inputs[0]), graph_node(g, n->inputs[1]), in[0], in[1],
+                n->input_count == 3 ? in[2] : NULL, out);
         break;
     case OP_Transpose:
         transpose(n, shape[0], in[0], out, count);
@@ -362,7 +363,7 @@ static void evaluate(const struct graph *g, node_id id, double **values)
             out[i] = in[0][broadcast_index(i, n->shape, shape[0])];
         break;
     case OP_Concat: {
-        double **parts = malloc(n->input_count * sizeof *parts);
+        double **parts = calloc(n->input_count + 1, sizeof *parts);
         for (uint32_t i = 0; i < n->input_count; i++)
             parts[i] = values[n->inputs[i]];
         concat(g, n, parts, out, count);

@@ -339,8 +339,8 @@ static void rows_are_gathered(void **state)
         run_bind_rows(r.run, 0, table, rows[step]);
         execute(&r);
         for (size_t i = 0; i < 6; i++) {
-            assert_same(output(&r, 1, i), table[2 * rows[step][i / 2] + i % 2]);
-            assert_same(output(&r, 0, i), 1 + table[2 * rows[step][i / 2] + i % 2]);
+            assert_same(output(&r, 1, i), table[(size_t)2 * rows[step][i / 2] + i % 2]);
+            assert_same(output(&r, 0, i), 1 + table[(size_t)2 * rows[step][i / 2] + i % 2]);
         }
     }
     ready_free(&r, &b);
