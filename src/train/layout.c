@@ -96,6 +96,15 @@ err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *
     return code;
 }
 
+size_t layout_most_rows(const struct layout *l)
+{
+    int64_t most = 1;
+    for (int phase = 0; phase < PHASE_COUNT; phase++)
+        if (l->batch[phase] > most)
+            most = l->batch[phase];
+    return (size_t)most;
+}
+
 bool layout_point_due(const struct layout *l, const struct train_spec *spec, int64_t step)
 {
     return step % l->steps_per_epoch == 0 || (spec->record_every_steps > 0 && step % spec->record_every_steps == 0);

@@ -25,6 +25,9 @@ struct layout {
  * out_of_range, empty_table, limit_exceeded. */
 err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *ret, struct error *err);
 
+/* Rows of the largest batch. */
+size_t layout_most_rows(const struct layout *l);
+
 /* Whether a point is due when `step` steps are done. */
 bool layout_point_due(const struct layout *l, const struct train_spec *spec, int64_t step);
 

@@ -103,7 +103,7 @@ static void add_bytes(size_t *sum, size_t bytes)
 size_t plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
                     struct plan *const plans[PHASE_COUNT])
 {
-    size_t bytes = (size_t)(l->training + l->validation) * sizeof(uint32_t);
+    size_t bytes = ((size_t)(l->training + l->validation) + layout_most_rows(l)) * sizeof(uint32_t);
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         if (plans[phase] != NULL)
             add_bytes(&bytes, plan_arena_bytes(plans[phase]));

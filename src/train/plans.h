@@ -14,7 +14,7 @@ err_code plans_make(const struct model *m, const struct train_spec *spec, const 
 void plans_free(struct plan *plans[PHASE_COUNT]);
 
 /* What a trainer with these plans holds while it trains: the arenas, the parameters and the optimizer's state, a copy
- * of both, and 4 bytes a row. SIZE_MAX if it is more. */
+ * of both, and 4 bytes a row of the table and of a batch. SIZE_MAX if it is more. */
 size_t plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
                     struct plan *const plans[PHASE_COUNT]);
 

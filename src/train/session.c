@@ -41,7 +41,7 @@ static err_code trained_new(const struct model *m, const struct optimizer *o, co
 static void copy_tensors(struct tensor *const *to, struct tensor *const *from, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (from[i] != NULL)
+        if (to[i] != NULL && from[i] != NULL)
             memcpy(to[i]->data, from[i]->data, tensor_bytes(from[i]));
 }
 
@@ -108,11 +108,6 @@ void session_bind(const struct session *s, const struct plan *plan, struct run *
             run_bind(run, leaf, (const char *)s->scalars + i * dtype_size(m->dtype));
 }
 
-static int64_t most_rows(const struct layout *l)
-{
-    return l->batch[PHASE_STEP] > l->batch[PHASE_VALIDATE] ? l->batch[PHASE_STEP] : l->batch[PHASE_VALIDATE];
-}
-
 static err_code make_runs(struct session *s, struct error *err)
 {
     err_code code = ERR_ok;
@@ -142,7 +137,7 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
         return code;
     copy_tensors(s->now.parameters, start, s->model->parameter_count);
     session_keep(s, 0);
-    s->rows = calloc((size_t)most_rows(&s->layout), sizeof *s->rows);
+    s->rows = calloc(layout_most_rows(&s->layout), sizeof *s->rows);
     s->scalars = calloc(OPTIMIZER_SCALARS_MAX, sizeof(double));
     if (s->rows == NULL || s->scalars == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for the rows of a batch");

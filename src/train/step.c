@@ -166,14 +166,14 @@ static void share_updates(const struct model *m, const struct step_graph *s, con
 {
     char name[LEAF_NAME_MAX];
     size_t shared = 0;
-    for (size_t u = 0; u < s->parameter_count * s->stride; u++) {
-        size_t p = u / s->stride, k = u % s->stride;
-        if (s->updates[u] == NODE_NONE)
-            continue;
-        const char *home = k > 0 ? state_leaf(p, k - 1, name) : graph_node(m->graph, m->parameters[p].node)->name;
-        w->shared[shared] = (struct plan_shared){.output = shared + 1, .input = graph_find(simple, home)};
-        shared++;
-    }
+    for (size_t p = 0; p < s->parameter_count; p++)
+        for (size_t k = 0; k < s->stride; k++) {
+            if (s->updates[p * s->stride + k] == NODE_NONE)
+                continue;
+            const char *home = k > 0 ? state_leaf(p, k - 1, name) : graph_node(m->graph, m->parameters[p].node)->name;
+            w->shared[shared] = (struct plan_shared){.output = shared + 1, .input = graph_find(simple, home)};
+            shared++;
+        }
 }
 
 /* Plans outputs of a simplified graph. */

@@ -34,18 +34,20 @@ err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_
 
 struct train_point {
     int64_t step, epoch;    /* steps done; the epoch in which the last of them was, 1 = first */
-    double cost;            /* mean over the rows since the point before */
-    double validation_cost; /* NaN but at an epoch's end with validation */
+    double cost;            /* mean over the rows since the point before: of each batch's cost, weighted by its rows */
+    double validation_cost; /* NaN but at an epoch's end with validation; not finite where it overflows */
     double learning_rate;
     double gradient_norm; /* NaN: not measured */
 };
 
 struct train_size {
     int64_t steps_per_epoch, steps;
-    size_t memory_bytes; /* arena + parameters + optimizer state: exact */
+    size_t memory_bytes; /* exact: arenas, parameters, optimizer state, a copy of both (for replay), 4 bytes a row of
+                            the table and of a batch */
 };
-/* Checks that the spec fits the model and says how large it is, without training. no_cost, limit_exceeded (over a
- * million points), ... */
+/* Checks that the spec fits the model and says how large it is, without training. Mistakes are items whose pointers are
+ * fields of the job ("/epochs"): out_of_range, empty_table, no_cost, invalid_value (no parameters), shape_mismatch (an
+ * input of the cost whose first axis is not batch), limit_exceeded (over a million points). */
 err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret,
                        struct error *err);
 
@@ -67,8 +69,8 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
 bool trainer_finished(const struct trainer *t);
 int64_t trainer_step(const struct trainer *t);
 int64_t trainer_epoch(const struct trainer *t); /* whole epochs done */
-double
-trainer_epoch_cost(const struct trainer *t); /* the mean over the rows of the last whole epoch; NaN before the first */
+/* The mean cost over the rows of the last whole epoch; NaN before the first. */
+double trainer_epoch_cost(const struct trainer *t);
 /* The parameters as they stand; borrowed, parameter_count tensors. */
 struct tensor *const *trainer_parameters(const struct trainer *t);
 

@@ -106,7 +106,7 @@ static void agrees_with_pytorch(void **state)
     struct error err = {0};
     (void)state;
     FILE *f = open_reference();
-    read_numbers(f, "X", x, ROWS * IN);
+    read_numbers(f, "X", x, sizeof x / sizeof *x);
     read_numbers(f, "y", y, ROWS);
     for (size_t p = 0; p < 4; p++)
         read_numbers(f, names[p], start[p]->data, (size_t)tensor_elements(start[p]));
