@@ -87,7 +87,8 @@ static void table_grow(struct cache *c)
     c->bucket_count = count;
 }
 
-/* Takes what is over the bound out of the table; the caller ends the list after it has unlocked. */
+/* Takes what is over the bound out of the table; the caller ends the list after it has unlocked. Every entry counts
+ * some bytes, so over a bound of 0 all that nobody holds is taken. */
 static struct cache_entry *evict(struct cache *c)
 {
     struct cache_entry *evicted = NULL;
@@ -144,13 +145,17 @@ void cache_free(struct cache *c)
     free(c);
 }
 
+static size_t entry_bytes(const char *key)
+{
+    return sizeof(struct cache_entry) + strlen(key) + 1;
+}
+
 static struct cache_entry *entry_new(uint64_t hash, const char *key)
 {
-    size_t length = strlen(key) + 1;
-    struct cache_entry *e = calloc(1, sizeof *e + length);
+    struct cache_entry *e = calloc(1, entry_bytes(key));
     if (e) {
         e->hash = hash;
-        memcpy(e->key, key, length);
+        memcpy(e->key, key, strlen(key) + 1);
     }
     return e;
 }
@@ -213,8 +218,8 @@ err_code cache_hold(struct cache *c, const char *key, cache_make *make, void *co
     pthread_mutex_lock(&c->mutex);
     if (code == ERR_ok) {
         begun->value = value;
-        begun->bytes = bytes;
-        c->bytes += bytes;
+        begun->bytes = entry_bytes(key) + bytes;
+        c->bytes += begun->bytes;
         evicted = evict(c);
         *ret = begun;
     } else {

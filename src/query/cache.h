@@ -12,7 +12,7 @@ struct cache;
 struct cache_entry;
 
 typedef void cache_end(void *value);
-/* Makes the value of a key; *ret_bytes is what it counts against the bound. */
+/* Makes the value of a key; *ret_bytes is what it counts against the bound, beside the entry itself. */
 typedef err_code cache_make(void *context, void **ret_value, size_t *ret_bytes, struct error *err);
 
 err_code cache_new(size_t bytes_max, cache_end *end, struct cache **ret, struct error *err);

@@ -94,6 +94,10 @@ void catalog_free(struct catalog *c)
 
 /* ---- models ---- */
 
+/* What a model takes in memory, about: a number of a constant is two bytes of its spec at least, and eight of memory.
+ */
+enum { SPEC_FACTOR = 4, NODE_BYTES = 256 };
+
 struct model_loading {
     const struct catalog *catalog;
     const char *spec;
@@ -109,7 +113,7 @@ static err_code load_model(void *context, void **ret_value, size_t *ret_bytes, s
                          err && err->detail ? err->detail : err_title(code));
     }
     *ret_value = m;
-    *ret_bytes = strlen(l->spec) + graph_size(m->graph) * 256;
+    *ret_bytes = strlen(l->spec) * SPEC_FACTOR + graph_size(m->graph) * NODE_BYTES;
     return ERR_ok;
 }
 
@@ -321,6 +325,9 @@ err_code catalog_add_version(struct catalog *c, const struct held_model *m, stru
 
 /* ---- tables ---- */
 
+/* What is known of a table stands in its record, and decoded beside it. */
+enum { LABEL_FACTOR = 4 };
+
 struct table_loading {
     const struct catalog *catalog;
     struct store_dataset *record; /* taken over on success */
@@ -352,7 +359,7 @@ static err_code load_table(void *context, void **ret_value, size_t *ret_bytes, s
     t->record = *l->record;
     *l->record = (struct store_dataset){0};
     *ret_value = t;
-    *ret_bytes = size;
+    *ret_bytes = size + LABEL_FACTOR * t->record.info_size;
     return ERR_ok;
 }
 

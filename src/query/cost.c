@@ -21,8 +21,12 @@ static err_code plan_cost(const struct model *m, enum question_kind kind, node_i
                          .of_count = 1,
                          .wrt = names + 1,
                          .wrt_count = wrt_count};
-    struct planning planning = {
-        .question = &q, .of = &of, .wrt = wrt, .batch = batch, .answer_elements_max = INT64_MAX};
+    struct planning planning = {.question = &q,
+                                .of = &of,
+                                .wrt = wrt,
+                                .batch = batch,
+                                .answer_elements_max = INT64_MAX,
+                                .arena_bytes_max = SIZE_MAX};
     struct planned *planned = NULL;
     err_code code = planned_make(&planning, &planned, err);
     if (code == ERR_ok) {

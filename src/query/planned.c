@@ -17,6 +17,18 @@ struct making {
     size_t output_count;
 };
 
+/* Where the mistake is that no single field makes. */
+static const struct place whole = {.pointer = ""};
+
+err_code add_missing_cotangent(const char *of, struct shape shape, struct error *err)
+{
+    char text[SHAPE_TEXT_MAX];
+    return error_add(
+        err, ERR_missing_cotangent, (struct place){.pointer = "/cotangent"},
+        "'%s' is %s, not a scalar: say with `cotangent`, a tensor of that shape, how its elements are weighed", of,
+        shape_text(shape, text));
+}
+
 void planned_free(struct planned *p)
 {
     if (p) {
@@ -99,8 +111,7 @@ static err_code add_gradients(struct making *m, struct error *err)
     node_id of = m->map[p->of[0]], cotangent = NODE_NONE;
     int64_t elements;
     if (code == ERR_ok && !q->cotangent && (!shape_elements(written_shape(m, p->of[0]), &elements) || elements != 1)) {
-        code = error_set(err, ERR_missing_cotangent, "'%s' is not a scalar: give a `cotangent` of its shape",
-                         q->of[0].name);
+        code = add_missing_cotangent(q->of[0].name, written_shape(m, p->of[0]), err);
     }
     if (code == ERR_ok && q->cotangent) {
         struct builder b = {.graph = m->graph, .err = err};
@@ -137,7 +148,7 @@ static err_code count_elements(struct making *m, const struct planned_tensor *te
         int64_t elements;
         if (!shape_elements(tensors[i].shape, &elements) ||
             !int64_add(m->planned->answer_elements, elements, &m->planned->answer_elements)) {
-            return error_set(err, ERR_limit_exceeded, "the answer is too large");
+            return error_add(err, ERR_limit_exceeded, whole, "the answer is too large");
         }
     }
     return ERR_ok;
@@ -155,7 +166,7 @@ static err_code check_answer(struct making *m, struct error *err)
         code = count_elements(m, m->planned->traced, 2 * graph_size(q->graph), err);
     }
     if (code == ERR_ok && m->planned->answer_elements > m->planning->answer_elements_max) {
-        code = error_set(err, ERR_limit_exceeded, "the answer would have %lld elements; the limit is %lld",
+        code = error_add(err, ERR_limit_exceeded, whole, "the answer would have %lld elements; the limit is %lld",
                          (long long)m->planned->answer_elements, (long long)m->planning->answer_elements_max);
     }
     return code;
@@ -174,6 +185,10 @@ static err_code simplify_and_plan(struct making *m, struct error *err)
                                  .output_count = m->output_count};
         code = plan_make(&spec, &m->planned->plan, err);
     }
+    if (code == ERR_ok && plan_arena_bytes(m->planned->plan) > m->planning->arena_bytes_max) {
+        code = error_add(err, ERR_limit_exceeded, whole, "the answer takes %zu bytes to compute; the limit is %zu",
+                         plan_arena_bytes(m->planned->plan), m->planning->arena_bytes_max);
+    }
     graph_free(simple);
     free(outputs);
     return code;
@@ -186,7 +201,7 @@ static err_code begin(struct making *m, struct error *err)
     size_t written = graph_size(q->graph), outputs;
     if (!size_mul(written, q->trace ? 2 : 0, &outputs) ||
         !size_add(outputs, q->of_count + q->wrt_count + 1, &outputs)) {
-        return error_set(err, ERR_limit_exceeded, "the question is too large");
+        return error_add(err, ERR_limit_exceeded, whole, "the question is too large");
     }
     m->map = calloc(written ? written : 1, sizeof *m->map);
     m->outputs = calloc(outputs, sizeof *m->outputs);
@@ -205,6 +220,21 @@ static err_code begin(struct making *m, struct error *err)
         code = name_all(p, err);
     }
     return code == ERR_ok ? expand_grads(p->bound, &m->graph, m->map, err) : code;
+}
+
+/* A node of the bound graph, its name and its two tensors, about. */
+enum { TRACED_NODE_BYTES = 512 };
+
+static size_t bytes_of(const struct planned *p, const struct question *q)
+{
+    size_t traced = p->bound ? graph_size(p->bound) * TRACED_NODE_BYTES : 0;
+    for (size_t i = 0; p->bound && i < graph_size(p->bound); i++) {
+        const struct node *n = graph_node(p->bound, (node_id)i);
+        if (n->op == OP_Constant) {
+            traced += tensor_bytes(node_tensor(n, ATTRIBUTE_value));
+        }
+    }
+    return sizeof *p + plan_bytes(p->plan) + traced + (q->of_count + 2 * q->wrt_count) * sizeof(struct planned_tensor);
 }
 
 err_code planned_make(const struct planning *planning, struct planned **ret, struct error *err)
@@ -233,7 +263,11 @@ err_code planned_make(const struct planning *planning, struct planned **ret, str
         planned_free(m.planned);
         return code;
     }
-    m.planned->bytes = sizeof(struct planned) + plan_bytes(m.planned->plan) + graph_size(m.planned->bound) * 256;
+    if (!q->trace) {
+        graph_free(m.planned->bound);
+        m.planned->bound = NULL;
+    }
+    m.planned->bytes = bytes_of(m.planned, q);
     *ret = m.planned;
     return ERR_ok;
 }

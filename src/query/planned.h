@@ -22,7 +22,7 @@ struct planned_tensor {
 
 struct planned {
     struct plan *plan;
-    struct graph *bound;           /* as written, with the batch known; the nodes of a trace */
+    struct graph *bound;           /* as written, with the batch known: the nodes of a trace; else NULL */
     struct planned_tensor *values; /* of each `of` */
     size_t value_count;
     struct planned_tensor *gradients; /* of each wrt */
@@ -41,9 +41,13 @@ struct planning {
     const node_id *of, *wrt;
     int64_t batch;
     int64_t answer_elements_max;
-    size_t nodes_max;
+    size_t arena_bytes_max;
 };
+/* Mistakes are items: an answer or an arena over its limit, a missing cotangent, shapes that do not agree at this
+ * batch, gradients of more nodes than the graph may have. */
 err_code planned_make(const struct planning *p, struct planned **ret, struct error *err);
 void planned_free(struct planned *p);
+
+err_code add_missing_cotangent(const char *of, struct shape shape, struct error *err); /* the item */
 
 #endif

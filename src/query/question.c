@@ -14,7 +14,7 @@ enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did y
 struct plans {
     struct cache *cache;
     int64_t answer_elements_max;
-    size_t nodes_max;
+    size_t arena_bytes_max;
 };
 
 struct prepared {
@@ -38,7 +38,7 @@ err_code plans_new(const struct limits *limits, struct plans **ret, struct error
         return error_set(err, ERR_out_of_memory, NULL);
     }
     p->answer_elements_max = limits->answer_elements;
-    p->nodes_max = (size_t)limits->nodes;
+    p->arena_bytes_max = (size_t)limits->memory_bytes;
     err_code code = cache_new((size_t)limits->memory_bytes / 16, end_planned, &p->cache, err);
     if (code != ERR_ok) {
         free(p);
@@ -114,18 +114,20 @@ static err_code resolve_names(const struct graph *g, const struct named_place *n
     return ERR_ok;
 }
 
-/* The batch that a value tells, checked against the one known so far. */
+/* The batch that a value tells, checked against the one known so far; written only if it agrees. */
 static bool batch_agrees(struct shape declared, struct shape given, int64_t *batch)
 {
+    int64_t told = *batch;
     for (int i = 0; i < declared.rank; i++) {
         if (declared.dim[i] < 0 && declared.dim[i] != DIM_ANY) {
             int64_t times = -declared.dim[i];
-            if (given.dim[i] % times != 0 || (*batch >= 0 && given.dim[i] != *batch * times)) {
+            if (given.dim[i] % times != 0 || (told >= 0 && given.dim[i] / times != told)) {
                 return false;
             }
-            *batch = given.dim[i] / times;
+            told = given.dim[i] / times;
         }
     }
+    *batch = told;
     return true;
 }
 
@@ -148,7 +150,7 @@ static void take_value(const struct question *q, const struct named_tensor *valu
     }
     const struct node *leaf = graph_node(q->graph, node);
     struct shape given = value->tensor->shape;
-    char text[SHAPE_TEXT_MAX], declared[SHAPE_TEXT_MAX];
+    char text[SHAPE_TEXT_MAX], declared[SHAPE_TEXT_MAX], bound[SHAPE_TEXT_MAX];
     if (leaf->op != OP_Input) {
         error_add(err, ERR_invalid_value, value->place, "'%s' is computed by the program; only inputs take values",
                   value->name);
@@ -158,9 +160,11 @@ static void take_value(const struct question *q, const struct named_tensor *valu
         error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given, "'%s' is %s but its value is %s",
                          value->name, shape_text(leaf->shape, declared), shape_text(given, text));
     } else if (!batch_agrees(leaf->shape, given, &r->batch)) {
-        error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given,
-                         "'%s' is %s, and batch is %" PRId64 " by another input, but its value is %s", value->name,
-                         shape_text(leaf->shape, declared), r->batch, shape_text(given, text));
+        struct shape expected = r->batch < 0 ? leaf->shape : shape_bind(leaf->shape, r->batch);
+        error_add_shapes(err, ERR_shape_mismatch, value->place, expected, given,
+                         "'%s' is %s, which must be %s with the batch of the other inputs, but its value is %s",
+                         value->name, shape_text(leaf->shape, declared), shape_text(expected, bound),
+                         shape_text(given, text));
     } else {
         r->values[node] = value->tensor;
     }
@@ -217,16 +221,19 @@ static void check_cotangent(const struct question *q, const struct resolved *r, 
                              shape_text(q->cotangent->shape, given));
         }
     } else if (shape_is_concrete(bound) && shape_elements(bound, &elements) && elements != 1) {
-        error_add(
-            err, ERR_missing_cotangent, (struct place){.pointer = "/cotangent"},
-            "'%s' is %s, not a scalar: say with `cotangent`, a tensor of that shape, how its elements are weighed",
-            q->of[0].name, shape_text(bound, expected));
+        add_missing_cotangent(q->of[0].name, bound, err);
     }
 }
 
 /* Looks everything up; all mistakes are items of `found`. */
 static err_code resolve_all(const struct question *q, struct resolved *r, struct error *found)
 {
+    if (q->kind == QUESTION_GRADIENT && q->of_count != 1) {
+        return error_set(found, ERR_internal, "a gradient of %zu values was asked for", q->of_count);
+    }
+    if (q->trace && q->kind != QUESTION_GRADIENT) {
+        error_add(found, ERR_conflicting_fields, (struct place){.pointer = "/trace"}, "only a gradient has a trace");
+    }
     r->batch = -1;
     r->values = calloc(graph_size(q->graph) + 1, sizeof(struct tensor *));
     if (!r->values || resolve_names(q->graph, q->of, q->of_count, &r->of, found) != ERR_ok ||
@@ -296,10 +303,15 @@ static err_code hold_plan(struct plans *plans, const struct question *q, const s
                                 .wrt = r->wrt,
                                 .batch = r->batch,
                                 .answer_elements_max = plans->answer_elements_max,
-                                .nodes_max = plans->nodes_max};
-    char *key = plan_key(q, r, err);
-    err_code code = key ? cache_hold(plans->cache, key, make_plan, &planning, ret, err) : ERR_out_of_memory;
+                                .arena_bytes_max = plans->arena_bytes_max};
+    struct error found = {0};
+    char *key = plan_key(q, r, &found);
+    err_code code = key ? cache_hold(plans->cache, key, make_plan, &planning, ret, &found) : ERR_out_of_memory;
     free(key);
+    if (code != ERR_ok && err_class_of(code) == ERR_CLASS_INVALID && found.total > 0) {
+        code = error_close(&found, ERR_invalid_query, "the query");
+    }
+    error_move(err, &found);
     return code;
 }
 

@@ -79,7 +79,7 @@ void answer_clear(struct answer *a);
 struct prepared;
 /* Checks everything and finds or makes the plan. All mistakes are items: unknown names (with a guess) in of, wrt and
  * inputs, missing inputs, shapes, batch sizes that do not agree, a missing cotangent, an answer over the limit on
- * elements. */
+ * elements, a computation over the limit on memory. */
 err_code question_prepare(struct plans *p, const struct question *q, struct prepared **ret, struct error *err);
 /* Whether question_prepare would find the plan in the cache: if not, preparing may take long. */
 bool question_is_planned(struct plans *p, const struct question *q);

@@ -1,9 +1,11 @@
 #include "query/rows.h"
 #include "base/functions.h"
 #include "base/names.h"
-#include "base/text.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { GUESSES_MAX = 10 }; /* unknown columns that are compared with all others for "did you mean", a request */
 
 /* The input of the model that a transform makes, or NODE_NONE. */
 static node_id input_of(const struct model *m, const struct transform *t)
@@ -17,46 +19,83 @@ static node_id input_of(const struct model *m, const struct transform *t)
     return NODE_NONE;
 }
 
-/* The column of that name in any of the version's transforms. */
-static bool knows_column(const struct held_version *v, const char *column, struct guess *guess)
+/* ---- cells by column ---- */
+
+/* The columns that the version's transforms know, each once, and the cells of one row by column. */
+struct columns {
+    const struct held_version *version;
+    struct names *slots;       /* column -> index into cells */
+    const struct cell **cells; /* of the row in hand; NULL where it has none */
+    size_t count;
+};
+
+static void columns_clear(struct columns *c)
 {
-    for (size_t i = 0; i < v->transform_count; i++) {
-        for (size_t k = 0; k < v->transforms[i].column_count; k++) {
-            if (strcmp(v->transforms[i].columns[k].column, column) == 0) {
-                return true;
+    names_free(c->slots);
+    free(c->cells);
+}
+
+static err_code columns_make(const struct held_version *v, struct columns *ret, struct error *err)
+{
+    struct columns c = {.version = v, .slots = names_new()};
+    bool made = c.slots != NULL;
+    for (size_t i = 0; made && i < v->transform_count; i++) {
+        for (size_t k = 0; made && k < v->transforms[i].column_count; k++) {
+            const char *name = v->transforms[i].columns[k].column;
+            size_t slot;
+            if (!names_get(c.slots, name, strlen(name), &slot)) {
+                made = names_put(c.slots, name, strlen(name), c.count++);
             }
-            guess_offer(guess, v->transforms[i].columns[k].column);
         }
     }
-    return false;
+    c.cells = calloc(c.count + 1, sizeof(struct cell *));
+    if (!made || !c.cells) {
+        columns_clear(&c);
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    *ret = c;
+    return ERR_ok;
 }
 
-static void check_columns(const struct held_version *v, const struct row *row, struct error *err)
+static void add_unknown_column(const struct columns *c, const struct cell *cell, struct error *err)
 {
-    for (size_t i = 0; i < row->count; i++) {
-        struct guess guess = {.name = row->cells[i].column};
-        if (knows_column(v, row->cells[i].column, &guess)) {
-            continue;
+    struct guess guess = {.name = cell->column};
+    const struct held_version *v = c->version;
+    for (size_t i = 0; err->total < GUESSES_MAX && i < v->transform_count; i++) {
+        for (size_t k = 0; k < v->transforms[i].column_count; k++) {
+            guess_offer(&guess, v->transforms[i].columns[k].column);
         }
-        if (guess.best) {
-            error_add(err, ERR_unknown_column, row->cells[i].place,
-                      "no column '%s' was bound in training; did you mean '%s'?", row->cells[i].column, guess.best);
+    }
+    if (guess.best) {
+        error_add(err, ERR_unknown_column, cell->place, "no column '%s' was bound in training; did you mean '%s'?",
+                  cell->column, guess.best);
+    } else {
+        error_add(err, ERR_unknown_column, cell->place, "no column '%s' was bound in training", cell->column);
+    }
+}
+
+/* Takes a row in hand. */
+static void columns_take(struct columns *c, const struct row *row, struct error *err)
+{
+    memset(c->cells, 0, c->count * sizeof(struct cell *));
+    for (size_t i = 0; i < row->count; i++) {
+        const struct cell *cell = &row->cells[i];
+        size_t slot;
+        if (names_get(c->slots, cell->column, strlen(cell->column), &slot)) {
+            c->cells[slot] = cell;
         } else {
-            error_add(err, ERR_unknown_column, row->cells[i].place, "no column '%s' was bound in training",
-                      row->cells[i].column);
+            add_unknown_column(c, cell, err);
         }
     }
 }
 
-static const struct cell *find_cell(const struct row *row, const char *column)
+static const struct cell *columns_cell(const struct columns *c, const char *column)
 {
-    for (size_t i = 0; i < row->count; i++) {
-        if (strcmp(row->cells[i].column, column) == 0) {
-            return &row->cells[i];
-        }
-    }
-    return NULL;
+    size_t slot;
+    return names_get(c->slots, column, strlen(column), &slot) ? c->cells[slot] : NULL;
 }
+
+/* ---- from cells to inputs ---- */
 
 static size_t values_of(struct shape shape)
 {
@@ -64,15 +103,10 @@ static size_t values_of(struct shape shape)
     return shape_elements(shape, &elements) ? (size_t)elements : 0;
 }
 
-/* One cell through its column's transform into `width` values. */
-static void transform_cell(const struct transform *t, size_t column, const struct row *row, double *ret,
-                           struct error *err)
+/* Whether the cell is of the column's type and has as many values. */
+static bool check_cell(const struct transform_column *c, const struct cell *cell, struct error *err)
 {
-    const struct transform_column *c = &t->columns[column];
-    const struct cell *cell = find_cell(row, c->column);
-    if (!cell) {
-        error_add(err, ERR_missing_field, row->place, "the row has no '%s'", c->column);
-    } else if (c->type == COLUMN_CATEGORY && !cell->label) {
+    if (c->type == COLUMN_CATEGORY && !cell->label) {
         error_add(err, ERR_wrong_type, cell->place, "'%s' is a category: give its label as a string", c->column);
     } else if (c->type == COLUMN_NUMBER && cell->label) {
         error_add(err, ERR_wrong_type, cell->place, "'%s' is a number, not a string", c->column);
@@ -80,42 +114,96 @@ static void transform_cell(const struct transform *t, size_t column, const struc
         error_add(err, ERR_shape_mismatch, cell->place, "'%s' has %zu values, not %zu", c->column, values_of(c->shape),
                   cell->count);
     } else {
-        struct error found = {0};
-        if (transform_value(t, column, cell->numbers, cell->label, ret, &found) != ERR_ok) {
-            error_add(err, found.code, cell->place, "%s", found.detail ? found.detail : err_title(found.code));
-        }
+        return true;
+    }
+    return false;
+}
+
+/* One cell through its column's transform into the tensor, from element `at` on. `values`: room for its width. */
+static void put_cell(const struct transform *t, size_t column, const struct cell *cell, double *values,
+                     struct tensor *tensor, int64_t at, struct error *err)
+{
+    const struct transform_column *c = &t->columns[column];
+    struct error found = {0};
+    if (transform_value(t, column, cell->numbers, cell->label, values, &found) != ERR_ok) {
+        error_add(err, found.code, cell->place, "%s",
+                  found.item_count > 0 ? found.items[0].detail : err_title(found.code));
         error_clear(&found);
+        return;
+    }
+    for (size_t k = 0; k < c->width; k++) {
+        tensor_set(tensor, at + (int64_t)k, values[k]);
+        if (!isfinite(tensor_get(tensor, at + (int64_t)k))) {
+            error_add(err, ERR_nonfinite_number, cell->place, "the value of '%s' is beyond the range of %s", c->column,
+                      dtype_name(tensor->dtype));
+            return;
+        }
     }
 }
 
-/* All rows of one input. */
-static err_code fill_input(const struct model *m, const struct transform *t, node_id node, const struct row *rows,
-                           size_t row_count, struct tensor **ret, struct error *err)
+/* An input that the rows make. */
+struct made_input {
+    const struct transform *transform;
+    struct tensor *tensor; /* (rows, ...) */
+    double *values;        /* room for one row */
+};
+
+static void put_row(const struct made_input *in, const struct columns *c, const struct row *row, size_t index,
+                    struct error *err)
 {
-    struct shape shape = shape_bind(graph_node(m->graph, node)->shape, (int64_t)row_count);
-    struct tensor *tensor = NULL;
-    double *values = calloc(t->width + 1, sizeof *values);
-    err_code code = values ? tensor_new(m->dtype, shape, &tensor, err) : error_set(err, ERR_out_of_memory, NULL);
-    if (code == ERR_ok && (size_t)tensor_elements(tensor) != row_count * t->width) {
+    const struct transform *t = in->transform;
+    int64_t at = (int64_t)(index * t->width);
+    for (size_t k = 0; k < t->column_count; k++) {
+        const struct cell *cell = columns_cell(c, t->columns[k].column);
+        if (!cell) {
+            error_add(err, ERR_missing_field, row->place, "the row has no '%s'", t->columns[k].column);
+        } else if (check_cell(&t->columns[k], cell, err)) {
+            put_cell(t, k, cell, in->values, in->tensor, at, err);
+        }
+        at += (int64_t)t->columns[k].width;
+    }
+}
+
+static err_code made_input_new(const struct model *m, const struct transform *t, node_id node, size_t row_count,
+                               struct made_input *ret, struct error *err)
+{
+    struct made_input in = {.transform = t};
+    err_code code =
+        tensor_new(m->dtype, shape_bind(graph_node(m->graph, node)->shape, (int64_t)row_count), &in.tensor, err);
+    if (code == ERR_ok && (size_t)tensor_elements(in.tensor) != row_count * t->width) {
         code = error_set(err, ERR_internal, "the transform of '%s' does not fit the model", t->input);
     }
-    for (size_t r = 0; code == ERR_ok && r < row_count; r++) {
-        double *at = values;
-        for (size_t k = 0; k < t->column_count; k++) {
-            transform_cell(t, k, &rows[r], at, err);
-            at += t->columns[k].width;
-        }
-        for (size_t k = 0; k < t->width; k++) {
-            tensor_set(tensor, (int64_t)(r * t->width + k), values[k]);
-        }
+    if (code == ERR_ok && !(in.values = calloc(t->width + 1, sizeof *in.values))) {
+        code = error_set(err, ERR_out_of_memory, NULL);
     }
-    free(values);
     if (code != ERR_ok) {
-        tensor_free(tensor);
+        tensor_free(in.tensor);
         return code;
     }
-    *ret = tensor;
+    *ret = in;
     return ERR_ok;
+}
+
+/* Makes an input for each transform that the outputs need. */
+static err_code make_inputs(const struct model *m, const struct held_version *v, size_t row_count,
+                            const node_id *outputs, size_t output_count, struct made_input *inputs, size_t *ret_count,
+                            struct error *err)
+{
+    unsigned char *needed = calloc(graph_size(m->graph) + 1, 1);
+    if (!needed) {
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    graph_mark_needed(m->graph, outputs, output_count, needed);
+    err_code code = ERR_ok;
+    for (size_t i = 0; code == ERR_ok && i < v->transform_count; i++) {
+        node_id node = input_of(m, &v->transforms[i]);
+        if (node != NODE_NONE && needed[node]) {
+            code = made_input_new(m, &v->transforms[i], node, row_count, &inputs[*ret_count], err);
+            *ret_count += code == ERR_ok;
+        }
+    }
+    free(needed);
+    return code;
 }
 
 err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows,
@@ -127,49 +215,87 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
                          "version %lld has no transforms: it was not made by a job, so it takes `inputs`, not `rows`",
                          (long long)v->record->version);
     }
-    unsigned char *needed = calloc(graph_size(m->model->graph) + 1, 1);
-    if (!needed) {
-        return error_set(err, ERR_out_of_memory, NULL);
-    }
-    graph_mark_needed(m->model->graph, outputs, output_count, needed);
+    struct columns columns = {0};
     struct error found = {0};
-    for (size_t r = 0; r < row_count; r++) {
-        check_columns(v, &rows[r], &found);
-    }
-    err_code code = ERR_ok;
     size_t count = 0;
-    for (size_t i = 0; code == ERR_ok && i < v->transform_count; i++) {
-        node_id node = input_of(m->model, &v->transforms[i]);
-        if (node != NODE_NONE && needed[node]) {
-            code = fill_input(m->model, &v->transforms[i], node, rows, row_count, &ret_tensors[count], &found);
-            ret_names[count] = v->transforms[i].input;
-            count += code == ERR_ok;
-        }
+    struct made_input *inputs = calloc(v->transform_count, sizeof *inputs);
+    err_code code = inputs ? columns_make(v, &columns, &found) : error_set(&found, ERR_out_of_memory, NULL);
+    if (code == ERR_ok) {
+        code = make_inputs(m->model, v, row_count, outputs, output_count, inputs, &count, &found);
     }
-    free(needed);
-    if (code == ERR_ok)
-        code = error_close(&found, ERR_invalid_query, "the rows");
-    error_move(err, &found);
-    if (code != ERR_ok) {
+    for (size_t r = 0; code == ERR_ok && r < row_count; r++) {
+        columns_take(&columns, &rows[r], &found);
         for (size_t i = 0; i < count; i++) {
-            tensor_free(ret_tensors[i]);
+            put_row(&inputs[i], &columns, &rows[r], r, &found);
         }
-        return code;
     }
-    *ret_count = count;
-    return ERR_ok;
+    if (code == ERR_ok) {
+        code = error_close(&found, ERR_invalid_query, "the rows");
+    }
+    error_move(err, &found);
+    for (size_t i = 0; i < count; i++) {
+        free(inputs[i].values);
+        if (code == ERR_ok) {
+            ret_names[i] = inputs[i].transform->input;
+            ret_tensors[i] = inputs[i].tensor;
+        } else {
+            tensor_free(inputs[i].tensor);
+        }
+    }
+    free(inputs);
+    columns_clear(&columns);
+    if (code == ERR_ok) {
+        *ret_count = count;
+    }
+    return code;
 }
 
 /* ---- outputs in the data's words ---- */
 
-struct prediction prediction_of(const struct held_model *m, const struct held_version *v)
+/* Whether the model's output is what a CrossEntropy of the program takes. */
+static bool is_logits(const struct model *m)
+{
+    bool found = false;
+    for (size_t i = 0; !found && i < graph_size(m->graph); i++) {
+        const struct node *n = graph_node(m->graph, (node_id)i);
+        found = n->op == OP_CrossEntropy && n->inputs[0] == m->output;
+    }
+    return found;
+}
+
+static bool is_of_numbers(const struct transform *t)
+{
+    bool all = true;
+    for (size_t k = 0; k < t->column_count; k++) {
+        all = all && t->columns[k].type == COLUMN_NUMBER;
+    }
+    return all;
+}
+
+static enum prediction_kind kind_of(const struct model *m, const struct transform *target)
+{
+    struct shape output = graph_node(m->graph, m->output)->shape;
+    if (output.rank < 1 || output.dim[0] != DIM_BATCH) {
+        return PREDICTION_NONE;
+    }
+    if (is_logits(m)) {
+        return output.rank == 2 ? PREDICTION_CLASS : PREDICTION_NONE;
+    }
+    return is_of_numbers(target) && values_of(shape_bind(output, 1)) == target->width ? PREDICTION_NUMBERS
+                                                                                      : PREDICTION_NONE;
+}
+
+err_code prediction_of(const struct held_model *m, const struct held_version *v, struct prediction *ret,
+                       struct error *err)
 {
     const struct model *model = m->model;
-    struct prediction none = {.kind = PREDICTION_NONE};
-    unsigned char *needed = calloc(graph_size(model->graph) + 1, 1);
-    if (!needed || model->output == NODE_NONE) {
-        free(needed);
-        return none;
+    *ret = (struct prediction){.kind = PREDICTION_NONE};
+    if (model->output == NODE_NONE) {
+        return ERR_ok;
+    }
+    unsigned char *needed = calloc(graph_size(model->graph), 1);
+    if (!needed) {
+        return error_set(err, ERR_out_of_memory, NULL);
     }
     graph_mark_needed(model->graph, &model->output, 1, needed);
     const struct transform *target = NULL;
@@ -182,20 +308,10 @@ struct prediction prediction_of(const struct held_model *m, const struct held_ve
         }
     }
     free(needed);
-    struct shape output = graph_node(model->graph, model->output)->shape;
-    if (others != 1 || output.rank < 1 || output.dim[0] != DIM_BATCH) {
-        return none;
+    if (others == 1) {
+        *ret = (struct prediction){.kind = kind_of(model, target), .target = target};
     }
-    bool is_class =
-        model->cost != NODE_NONE && graph_node(model->graph, model->cost)->op == OP_CrossEntropy && output.rank == 2;
-    if (is_class) {
-        return (struct prediction){.kind = PREDICTION_CLASS, .target = target};
-    }
-    int64_t width = 1;
-    for (int i = 1; i < output.rank; i++) {
-        width *= output.dim[i];
-    }
-    return width == (int64_t)target->width ? (struct prediction){.kind = PREDICTION_NUMBERS, .target = target} : none;
+    return ERR_ok;
 }
 
 void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret)

@@ -30,14 +30,15 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
 /* How the output is told in the data's words. */
 enum prediction_kind {
     PREDICTION_NONE,    /* nothing to invert: the raw output */
-    PREDICTION_NUMBERS, /* the target's columns, transformed back */
-    PREDICTION_CLASS,   /* under CrossEntropy: labels and probabilities */
+    PREDICTION_NUMBERS, /* the target's columns, all numbers, transformed back */
+    PREDICTION_CLASS,   /* the output is what a CrossEntropy takes: labels and probabilities */
 };
 struct prediction {
     enum prediction_kind kind;
     const struct transform *target; /* NUMBERS, CLASS: of the one bound input that the output does not depend on */
 };
-struct prediction prediction_of(const struct held_model *m, const struct held_version *v);
+err_code prediction_of(const struct held_model *m, const struct held_version *v, struct prediction *ret,
+                       struct error *err);
 /* NUMBERS: width values of row `row` of the output, transformed back, in the order of the target's columns. */
 void prediction_numbers(const struct prediction *p, const struct tensor *output, int64_t row, double *ret);
 /* CLASS: softmax of row `row` (k values), deterministic, and the class with the highest. Labels:

@@ -1,12 +1,12 @@
 #include "work/bind.h"
 #include "base/names.h"
 #include "base/size.h"
+#include "base/text.h"
 #include "data/transform_record.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTER_MAX = 256 };
+enum { GUESSES_MAX = 10 }; /* unknown names that are compared with all others for "did you mean", a job */
 
 void bindings_clear(struct bindings *b)
 {
@@ -19,50 +19,76 @@ static const struct node *input_node(const struct model *m, size_t input)
     return graph_node(m->graph, m->inputs[input]);
 }
 
-static const struct job_bind *find_bind(const struct job_spec *spec, const char *input)
+/* ---- places ---- */
+
+/* A JSON Pointer to the binding of an input: "/bind/X", escaped as RFC 6901 says. */
+static void put_pointer(struct text *t, const char *input)
 {
-    for (size_t i = 0; i < spec->bind_count; i++) {
-        if (strcmp(spec->binds[i].input, input) == 0) {
-            return &spec->binds[i];
+    text_puts(t, "/bind/");
+    for (const char *c = input; *c; c++) {
+        if (*c == '~' || *c == '/') {
+            text_puts(t, *c == '~' ? "~0" : "~1");
+        } else {
+            text_putc(t, *c);
         }
     }
-    return NULL;
 }
 
-static void check_bound_inputs(const struct model *m, const struct job_spec *spec, struct error *err)
+/* The place that a text points to; borrowed from it. */
+static struct place place_of(const struct text *pointer)
+{
+    return (struct place){.pointer = pointer->failed ? "/bind" : pointer->data};
+}
+
+/* ---- which input is bound to what ---- */
+
+static void add_unknown_input(const struct model *m, const char *name, struct error *err)
+{
+    struct guess guess = {.name = name};
+    for (size_t i = 0; err->total < GUESSES_MAX && i < m->input_count; i++) {
+        guess_offer(&guess, input_node(m, i)->name);
+    }
+    struct text pointer = {0};
+    put_pointer(&pointer, name);
+    if (guess.best) {
+        error_add(err, ERR_unknown_name, place_of(&pointer), "the model has no input '%s'; did you mean '%s'?", name,
+                  guess.best);
+    } else {
+        error_add(err, ERR_unknown_name, place_of(&pointer), "the model has no input '%s'", name);
+    }
+    text_clear(&pointer);
+}
+
+/* Finds what the spec binds: ret[node] is the binding of that input of the model. */
+static void find_binds(const struct model *m, const struct job_spec *spec, const struct job_bind **ret,
+                       struct error *err)
 {
     for (size_t i = 0; i < spec->bind_count; i++) {
-        struct guess guess = {.name = spec->binds[i].input};
+        const char *name = spec->binds[i].input;
+        node_id node = graph_find(m->graph, name);
         bool known = false;
-        for (size_t k = 0; k < m->input_count; k++) {
-            known = known || strcmp(input_node(m, k)->name, spec->binds[i].input) == 0;
-            guess_offer(&guess, input_node(m, k)->name);
+        for (size_t k = 0; node != NODE_NONE && !known && k < m->input_count; k++) {
+            known = m->inputs[k] == node;
         }
-        char pointer[POINTER_MAX];
-        snprintf(pointer, sizeof pointer, "/bind/%s", spec->binds[i].input);
-        struct place place = {.pointer = pointer};
-        if (!known && guess.best) {
-            error_add(err, ERR_unknown_name, place, "the model has no input '%s'; did you mean '%s'?",
-                      spec->binds[i].input, guess.best);
-        } else if (!known) {
-            error_add(err, ERR_unknown_name, place, "the model has no input '%s'", spec->binds[i].input);
+        if (known) {
+            ret[node] = &spec->binds[i];
+        } else {
+            add_unknown_input(m, name, err);
         }
     }
 }
+
+/* ---- columns ---- */
 
 static void add_unknown_column(const struct table_info *info, const char *column, struct place place, bool is_default,
                                struct error *err)
 {
-    struct guess guess = {.name = column};
-    for (size_t i = 0; i < info->column_count; i++) {
-        guess_offer(&guess, info->columns[i].name);
-    }
+    const char *guess = is_default || err->total >= GUESSES_MAX ? NULL : table_guess_column(info, column);
     if (is_default) {
         error_add(err, ERR_unknown_column, place,
                   "the data set has no column '%s': say with `bind` which columns feed the input '%s'", column, column);
-    } else if (guess.best) {
-        error_add(err, ERR_unknown_column, place, "the data set has no column '%s'; did you mean '%s'?", column,
-                  guess.best);
+    } else if (guess) {
+        error_add(err, ERR_unknown_column, place, "the data set has no column '%s'; did you mean '%s'?", column, guess);
     } else {
         error_add(err, ERR_unknown_column, place, "the data set has no column '%s'", column);
     }
@@ -73,11 +99,11 @@ static bool column_width(const struct column *c, enum transform_kind kind, struc
                          struct error *err)
 {
     if (kind == TRANSFORM_ONE_HOT && c->type != COLUMN_CATEGORY) {
-        error_add(err, ERR_invalid_value, place, "'%s' is a number: one_hot takes a category", c->name);
+        error_add(err, ERR_wrong_type, place, "'%s' is a number: one_hot takes a category", c->name);
         return false;
     }
     if ((kind == TRANSFORM_STANDARDIZE || kind == TRANSFORM_MINMAX) && c->type == COLUMN_CATEGORY) {
-        error_add(err, ERR_invalid_value, place, "'%s' is a category: it has no mean or range; use one_hot or none",
+        error_add(err, ERR_wrong_type, place, "'%s' is a category: it has no mean or range; use one_hot or none",
                   c->name);
         return false;
     }
@@ -85,118 +111,159 @@ static bool column_width(const struct column *c, enum transform_kind kind, struc
     return true;
 }
 
+/* The sum of the columns' widths; false if some column is wrong, which is told. */
+static bool sum_widths(const struct binding *b, bool is_default, const struct table_info *info, size_t *ret,
+                       struct error *err)
+{
+    bool right = true;
+    *ret = 0;
+    for (size_t i = 0; i < b->column_count; i++) {
+        struct text pointer = {0};
+        if (is_default) {
+            text_puts(&pointer, "/bind");
+        } else {
+            put_pointer(&pointer, b->name);
+            text_printf(&pointer, "/columns/%zu", i);
+        }
+        size_t column, one = 0;
+        if (!table_find_column(info, b->columns[i], &column)) {
+            add_unknown_column(info, b->columns[i], place_of(&pointer), is_default, err);
+            right = false;
+        } else {
+            right = column_width(&info->columns[column], b->transform, place_of(&pointer), &one, err) && right;
+        }
+        right = size_add(*ret, one, ret) && right;
+        text_clear(&pointer);
+    }
+    return right;
+}
+
 /* Checks one input's columns against the table and the input's shape. */
 static void check_columns(const struct model *m, const struct binding *b, bool is_default,
                           const struct table_info *info, struct error *err)
 {
-    char pointer[POINTER_MAX];
-    size_t width = 0;
-    bool right = true;
-    for (size_t i = 0; i < b->column_count; i++) {
-        if (is_default) {
-            snprintf(pointer, sizeof pointer, "/bind");
-        } else {
-            snprintf(pointer, sizeof pointer, "/bind/%s/columns/%zu", b->name, i);
-        }
-        struct place place = {.pointer = pointer};
-        size_t column, one = 0;
-        if (!table_find_column(info, b->columns[i], &column)) {
-            add_unknown_column(info, b->columns[i], place, is_default, err);
-            right = false;
-        } else if (!column_width(&info->columns[column], b->transform, place, &one, err) ||
-                   !size_add(width, one, &width)) {
-            right = false;
-        }
-    }
+    size_t width;
+    bool right = sum_widths(b, is_default, info, &width, err);
     struct shape shape = input_node(m, b->input)->shape, row = shape;
-    char text[SHAPE_TEXT_MAX];
-    snprintf(pointer, sizeof pointer, "/bind%s%s", is_default ? "" : "/", is_default ? "" : b->name);
-    struct place place = {.pointer = pointer};
-    if (shape.rank < 1 || shape.dim[0] != DIM_BATCH) {
-        error_add(err, ERR_shape_mismatch, place,
-                  "the input '%s' is %s: only an input whose first axis is batch can be fed with rows", b->name,
-                  shape_text(shape, text));
-        return;
-    }
     row.dim[0] = 1;
-    int64_t elements;
-    if (right && shape_elements(row, &elements) && (size_t)elements != width) {
-        error_add(err, ERR_shape_mismatch, place,
+    int64_t elements = 0;
+    char text[SHAPE_TEXT_MAX];
+    struct text pointer = {0};
+    if (is_default) {
+        text_puts(&pointer, "/bind");
+    } else {
+        put_pointer(&pointer, b->name);
+    }
+    if (shape.rank < 1 || shape.dim[0] != DIM_BATCH || !shape_elements(row, &elements)) {
+        error_add(err, ERR_shape_mismatch, place_of(&pointer),
+                  "the input '%s' is %s: only an input whose first axis, and no other, is batch can be fed with rows",
+                  b->name, shape_text(shape, text));
+    } else if (right && (size_t)elements != width) {
+        error_add(err, ERR_shape_mismatch, place_of(&pointer),
                   "the input '%s' is %s, which takes %lld values a row; its columns give %zu", b->name,
                   shape_text(shape, text), (long long)elements, width);
     }
+    text_clear(&pointer);
+}
+
+/* Adds the binding of one input, if it has or needs one. */
+static void add_binding(const struct model *m, size_t input, const struct job_bind *bind, bool needed,
+                        const struct table_info *info, struct bindings *b, struct error *err)
+{
+    const struct node *node = input_node(m, input);
+    struct binding *item = &b->items[b->count];
+    if (bind) {
+        *item = (struct binding){input, node->name, (const char *const *)bind->columns, bind->column_count,
+                                 bind->transform};
+    } else if (needed) {
+        *item = (struct binding){input, node->name, &node->name, 1, TRANSFORM_NONE};
+    } else {
+        return;
+    }
+    b->count++;
+    check_columns(m, item, !bind, info, err);
 }
 
 err_code bindings_make(const struct model *m, const struct job_spec *spec, const struct table_info *info,
                        struct bindings *ret, struct error *err)
 {
-    struct binding *items = calloc(m->input_count + 1, sizeof *items);
+    struct bindings b = {.items = calloc(m->input_count + 1, sizeof *b.items)};
     unsigned char *needed = calloc(graph_size(m->graph) + 1, 1);
-    if (!items || !needed) {
-        free(items);
-        free(needed);
-        return error_set(err, ERR_out_of_memory, NULL);
-    }
+    const struct job_bind **binds = calloc(graph_size(m->graph) + 1, sizeof(struct job_bind *));
     struct error found = {0};
-    check_bound_inputs(m, spec, &found);
-    if (m->cost != NODE_NONE) {
-        graph_mark_needed(m->graph, &m->cost, 1, needed);
-    }
-    size_t count = 0;
-    for (size_t i = 0; i < m->input_count; i++) {
-        const struct node *input = input_node(m, i);
-        const struct job_bind *bind = find_bind(spec, input->name);
-        struct binding *b = &items[count];
-        if (bind) {
-            *b = (struct binding){i, input->name, (const char *const *)bind->columns, bind->column_count,
-                                  bind->transform};
-        } else if (needed[m->inputs[i]]) {
-            *b = (struct binding){i, input->name, &input->name, 1, TRANSFORM_NONE};
-        } else {
-            continue;
+    err_code code = b.items && needed && binds ? ERR_ok : error_set(&found, ERR_out_of_memory, NULL);
+    if (code == ERR_ok) {
+        find_binds(m, spec, binds, &found);
+        if (m->cost != NODE_NONE) {
+            graph_mark_needed(m->graph, &m->cost, 1, needed);
         }
-        check_columns(m, b, !bind, info, &found);
-        count++;
+        for (size_t i = 0; i < m->input_count; i++) {
+            add_binding(m, i, binds[m->inputs[i]], needed[m->inputs[i]], info, &b, &found);
+        }
+        code = error_close(&found, ERR_invalid_job, "the job");
     }
     free(needed);
-    err_code code = error_close(&found, ERR_invalid_job, "the job");
+    free(binds);
     error_move(err, &found);
     if (code != ERR_ok) {
-        free(items);
+        bindings_clear(&b);
         return code;
     }
-    *ret = (struct bindings){.items = items, .count = count};
+    *ret = b;
     return ERR_ok;
+}
+
+/* ---- data ---- */
+
+size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < b->count; i++) {
+        int64_t elements = 0;
+        size_t bytes;
+        (void)shape_elements(shape_bind(input_node(m, b->items[i].input)->shape, 1), &elements);
+        if (!size_mul((size_t)elements * dtype_size(m->dtype), (size_t)rows, &bytes) || !size_add(sum, bytes, &sum)) {
+            return SIZE_MAX;
+        }
+    }
+    return sum;
+}
+
+static err_code bind_one(const struct model *m, const struct binding *b, const struct table *table,
+                         const uint32_t *training_rows, size_t training_count, struct bound_data *d, struct error *err)
+{
+    struct transform *t = &d->transforms[d->transform_count];
+    struct text pointer = {0};
+    put_pointer(&pointer, b->name);
+    err_code code = transform_fit(b->name, b->transform, b->columns, b->column_count, table, training_rows,
+                                  training_count, place_of(&pointer).pointer, t, err);
+    text_clear(&pointer);
+    if (code != ERR_ok) {
+        return code;
+    }
+    d->transform_count++;
+    size_t bytes;
+    if (!size_mul(d->data.rows, t->width, &bytes) || !size_mul(bytes, dtype_size(m->dtype), &bytes) ||
+        bytes > SIZE_MAX / 2) {
+        return error_set(err, ERR_limit_exceeded, "the values of the input '%s' are too large", b->name);
+    }
+    void *values = aligned_alloc(64, (bytes + 64) / 64 * 64);
+    if (!values) {
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    d->values[b->input] = values;
+    return transform_apply(t, table, NULL, 0, m->dtype, values, err);
 }
 
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,
                    const uint32_t *training_rows, size_t training_count, struct bound_data *ret, struct error *err)
 {
-    size_t rows = (size_t)table->info.rows;
-    struct bound_data d = {.value_count = m->input_count, .data.rows = rows};
+    struct bound_data d = {.value_count = m->input_count, .data.rows = (size_t)table->info.rows};
     d.values = calloc(m->input_count + 1, sizeof(void *));
     d.transforms = calloc(b->count + 1, sizeof *d.transforms);
     err_code code = d.values && d.transforms ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
     for (size_t i = 0; code == ERR_ok && i < b->count; i++) {
-        const struct binding *one = &b->items[i];
-        struct transform *t = &d.transforms[i];
-        char pointer[POINTER_MAX];
-        snprintf(pointer, sizeof pointer, "/bind/%s", one->name);
-        code = transform_fit(one->name, one->transform, one->columns, one->column_count, table, training_rows,
-                             training_count, pointer, t, err);
-        if (code != ERR_ok) {
-            break;
-        }
-        d.transform_count = i + 1;
-        size_t bytes;
-        if (!size_mul(rows, t->width, &bytes) || !size_mul(bytes, dtype_size(m->dtype), &bytes)) {
-            code = error_set(err, ERR_limit_exceeded, "the values of the input '%s' are too large", one->name);
-            break;
-        }
-        void *values = aligned_alloc(64, (bytes + 64) / 64 * 64);
-        d.values[one->input] = values;
-        code = values ? transform_apply(t, table, NULL, rows, m->dtype, values, err)
-                      : error_set(err, ERR_out_of_memory, NULL);
+        code = bind_one(m, &b->items[i], table, training_rows, training_count, &d, err);
     }
     if (code != ERR_ok) {
         bound_data_clear(&d);

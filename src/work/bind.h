@@ -27,6 +27,9 @@ void bindings_clear(struct bindings *b);
 err_code bindings_make(const struct model *m, const struct job_spec *spec, const struct table_info *info,
                        struct bindings *ret, struct error *err);
 
+/* What bind_data() will hold for so many rows; SIZE_MAX if it is more. */
+size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows);
+
 /* The inputs' values for all rows, in the model's dtype: what a trainer takes. Transforms are fitted to the training
  * rows. */
 struct bound_data {

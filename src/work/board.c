@@ -80,11 +80,11 @@ bool board_read(struct board *b, const char *id, int64_t attempt, struct job_pro
     return found;
 }
 
-void board_stop(struct board *b, const char *id)
+void board_stop(struct board *b, const char *id, int64_t attempt)
 {
     pthread_mutex_lock(&b->mutex);
     for (int i = 0; i < b->workers; i++) {
-        if (strcmp(b->places[i].id, id) == 0) {
+        if (b->places[i].attempt <= attempt && strcmp(b->places[i].id, id) == 0) {
             atomic_store(&b->places[i].stop, true);
         }
     }

@@ -19,8 +19,9 @@ void board_leave(struct board *b, int worker);
 
 /* For everyone. */
 bool board_read(struct board *b, const char *id, int64_t attempt,
-                struct job_progress *ret);        /* false: not there, or nothing published yet */
-void board_stop(struct board *b, const char *id); /* sets the flag of whoever trains it */
+                struct job_progress *ret); /* false: not there, or nothing published yet */
+/* Sets the flag of whoever trains it with this attempt or an earlier one; a later attempt is not meant. */
+void board_stop(struct board *b, const char *id, int64_t attempt);
 void board_stop_all(struct board *b);
 
 #endif

@@ -1,7 +1,9 @@
 #include "base/clock.h"
+#include "base/size.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "data/table_record.h"
+#include "train/layout.h"
 #include "work/bind.h"
 #include "work/work.h"
 #include <inttypes.h>
@@ -67,13 +69,38 @@ static err_code look_up_dataset(struct submission *s, struct error *found)
     return table_info_decode(s->dataset.info, s->dataset.info_size, &s->info, found);
 }
 
-static err_code check_memory(const struct submission *s, const struct train_size *size, struct error *found)
+/* The trainer, the table, and the table's values as the trainer takes them. */
+static void check_memory(const struct submission *s, const struct bindings *b, const struct train_size *size,
+                         struct error *found)
 {
     int64_t limit = s->config->limits->memory_bytes;
-    if (size->memory_bytes > (size_t)limit)
-        return error_add(found, ERR_limit_exceeded, (struct place){.pointer = ""},
-                         "the job needs %zu bytes; the limit is %" PRId64, size->memory_bytes, limit);
-    return ERR_ok;
+    size_t sum = size->memory_bytes, table;
+    bool fits = size_mul((size_t)s->info.rows, s->info.width * sizeof(double), &table) && size_add(sum, table, &sum) &&
+                size_add(sum, bindings_bytes(s->model.model, b, s->info.rows), &sum);
+    if (!fits || sum > (size_t)limit)
+        error_add(found, ERR_limit_exceeded, (struct place){.pointer = ""},
+                  "the job needs %zu bytes, its data set among them; the limit is %" PRId64, fits ? sum : SIZE_MAX,
+                  limit);
+}
+
+/* Whether a failure is a mistake in the request, of which there are items, and looking goes on. */
+static bool is_mistake(err_code code, const struct error *found)
+{
+    return err_class_of(code) == ERR_CLASS_INVALID && found->total > 0;
+}
+
+/* The numbers of the spec, and, where bindings and cost are right so far, how large the job is. */
+static err_code measure(struct submission *s, const struct bindings *b, struct train_size *ret_size,
+                        struct error *found)
+{
+    struct layout layout;
+    size_t rows = (size_t)s->info.rows;
+    if (found->total > 0)
+        return layout_make(&s->spec->train, rows, &layout, found);
+    err_code code = train_measure(s->model.model, &s->spec->train, rows, ret_size, found);
+    if (code == ERR_ok)
+        check_memory(s, b, ret_size, found);
+    return code;
 }
 
 /* Everything that can be wrong, each as an item. */
@@ -85,13 +112,11 @@ static err_code check(struct submission *s, struct train_size *ret_size, struct 
     if (code != ERR_ok || !s->model.model || !s->dataset.name)
         return code;
     struct bindings bindings = {0};
-    (void)bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
+    code = bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
+    if (code == ERR_ok || is_mistake(code, found))
+        code = measure(s, &bindings, ret_size, found);
     bindings_clear(&bindings);
-    if (found->total == 0)
-        code = train_measure(s->model.model, &s->spec->train, (size_t)s->info.rows, ret_size, found);
-    if (code == ERR_ok && found->total == 0)
-        (void)check_memory(s, ret_size, found);
-    return code;
+    return is_mistake(code, found) ? ERR_ok : code;
 }
 
 static char *label_lines(const struct job_spec *spec)

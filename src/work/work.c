@@ -64,12 +64,12 @@ static void *run_worker(void *context)
         struct error err = {0};
         bool found = false;
         err_code code = store_job_claim(w->config.store, &job, &found, &err);
+        if (code != ERR_ok)
+            log_write(LOG_ERROR, "no job could be claimed: %s", err.detail ? err.detail : err_title(code));
         if (code == ERR_ok && found)
             worker_train(&t->worker, &job);
         else
             sleep_until_woken(w, seen, code != ERR_ok);
-        if (code != ERR_ok)
-            log_write(LOG_ERROR, "no job could be claimed: %s", err.detail ? err.detail : err_title(code));
         store_job_clear(&job);
         error_clear(&err);
     }
@@ -129,7 +129,7 @@ err_code work_act(struct work *w, const char *id, enum job_action action, struct
     if (code == ERR_ok && action == JOB_RESUME)
         wake_all(w);
     else if (code == ERR_ok)
-        board_stop(w->board, id);
+        board_stop(w->board, id, ret->attempts);
     return code;
 }
 

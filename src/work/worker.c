@@ -13,8 +13,9 @@ enum {
     SLICE_NANOSECONDS = 50 * 1000 * 1000, /* between two snapshots on the board, about */
     WRITE_NANOSECONDS =
         400 * 1000 * 1000,    /* between two writes of points and progress: a point is durable within half a second */
-    POINTS_MAX = 4096,        /* points that wait to be written */
-    RETRY_MILLISECONDS = 200, /* before the end of a job is written again, when the store failed */
+    PENDING_MAX = 4096,       /* points that wait to be written */
+    RETRY_MILLISECONDS = 200, /* before what the store refused is tried again */
+    LOAD_TRIES = 25,          /* at reading what a job needs, when the store fails */
 };
 
 /* One job in a worker's hands. */
@@ -25,14 +26,15 @@ struct training {
     struct job_spec spec;
     struct held_model model;
     struct held_version start;
-    struct held_table table;
     struct bound_data bound;
     struct trainer *trainer;
     struct job_progress progress;
     struct cost_point *points;
     size_t point_count;
+    size_t training_rows;
     int64_t slice_steps;
     int64_t begun, written; /* clock_monotonic */
+    err_code refusal;       /* of the store, that was logged last */
 };
 
 static void training_clear(struct training *t)
@@ -40,26 +42,67 @@ static void training_clear(struct training *t)
     struct catalog *catalog = t->worker->config->catalog;
     trainer_free(t->trainer);
     bound_data_clear(&t->bound);
-    catalog_release_table(catalog, &t->table);
     catalog_release_version(catalog, &t->start);
     catalog_release_model(catalog, &t->model);
     job_spec_clear(&t->spec);
     free(t->points);
+    t->trainer = NULL;
+    t->points = NULL;
 }
 
-static err_code load_data(struct training *t, struct error *err)
+/* ---- when the store refuses ---- */
+
+/* Whether what was refused may be taken later: the disk is full, the file is locked. */
+static bool may_pass(err_code code)
 {
-    const struct table *table = t->table.table;
+    return code != ERR_ok && code != ERR_superseded && code != ERR_internal && code != ERR_not_found;
+}
+
+/* Logs it once, until another thing happens; clears err. */
+static void tell_refusal(struct training *t, const char *what, err_code code, struct error *err)
+{
+    if (code != t->refusal)
+        log_write(LOG_WARNING, "job %s: the store refused %s, it will be tried again: %s", t->job->id, what,
+                  err && err->detail ? err->detail : err_title(code));
+    t->refusal = code;
+    if (err)
+        error_clear(err);
+}
+
+/* Waits a little; false if the flag says that there is no use. */
+static bool wait_to_retry(const atomic_bool *stop)
+{
+    if (atomic_load(stop))
+        return false;
+    nanosleep(&(struct timespec){.tv_nsec = RETRY_MILLISECONDS * 1000000L}, NULL);
+    return true;
+}
+
+/* ---- the beginning ---- */
+
+static err_code bind_table(struct training *t, const struct table *table, struct error *err)
+{
     struct bindings bindings = {0};
     uint32_t *order = NULL;
-    size_t training_count = 0;
     err_code code = bindings_make(t->model.model, &t->spec, &table->info, &bindings, err);
     if (code == ERR_ok)
-        code = train_split(&t->spec.train, (size_t)table->info.rows, &order, &training_count, err);
+        code = train_split(&t->spec.train, (size_t)table->info.rows, &order, &t->training_rows, err);
     if (code == ERR_ok)
-        code = bind_data(t->model.model, &bindings, table, order, training_count, &t->bound, err);
+        code = bind_data(t->model.model, &bindings, table, order, t->training_rows, &t->bound, err);
     free(order);
     bindings_clear(&bindings);
+    return code;
+}
+
+/* The table is held only until its values are bound. */
+static err_code load_data(struct training *t, struct error *err)
+{
+    struct catalog *catalog = t->worker->config->catalog;
+    struct held_table table = {0};
+    err_code code = catalog_hold_table_id(catalog, t->job->dataset_id, &table, err);
+    if (code == ERR_ok)
+        code = bind_table(t, table.table, err);
+    catalog_release_table(catalog, &table);
     return code;
 }
 
@@ -67,7 +110,7 @@ static err_code load_data(struct training *t, struct error *err)
 static err_code load(struct training *t, struct error *err)
 {
     struct catalog *catalog = t->worker->config->catalog;
-    t->points = calloc(POINTS_MAX, sizeof *t->points);
+    t->points = calloc(PENDING_MAX, sizeof *t->points);
     if (!t->points)
         return error_set(err, ERR_out_of_memory, NULL);
     err_code code = t->worker->config->decode(t->job->spec, &t->spec, err);
@@ -76,20 +119,20 @@ static err_code load(struct training *t, struct error *err)
     if (code == ERR_ok)
         code = catalog_hold_version(catalog, &t->model, t->job->from_version, &t->start, err);
     if (code == ERR_ok)
-        code = catalog_hold_table_id(catalog, t->job->dataset_id, &t->table, err);
-    if (code == ERR_ok)
         code = load_data(t, err);
     if (code == ERR_ok)
         code = trainer_new(t->model.model, &t->spec.train, &t->bound.data, t->start.parameters, &t->trainer, err);
     return code;
 }
 
+/* ---- training ---- */
+
 static double lower(double a, double b)
 {
     return isnan(a) || b < a ? b : a;
 }
 
-/* Keeps a point for the next write, and what the progress says of it. */
+/* Keeps a point for the next write. The job's own costs are of whole epochs, and every epoch's end has a point. */
 static void take_point(struct training *t, const struct train_point *p)
 {
     t->points[t->point_count++] = (struct cost_point){.step = p->step,
@@ -99,23 +142,22 @@ static void take_point(struct training *t, const struct train_point *p)
                                                       .learning_rate = p->learning_rate,
                                                       .gradient_norm = p->gradient_norm,
                                                       .time = clock_now()};
-    t->progress.cost = p->cost;
+    if (trainer_epoch(t->trainer) == t->progress.epoch)
+        return;
+    t->progress.epoch = trainer_epoch(t->trainer);
+    t->progress.cost = trainer_epoch_cost(t->trainer);
+    t->progress.validation_cost = p->validation_cost;
     bool validates = t->spec.train.validation_fraction > 0;
-    if (!isnan(p->validation_cost))
-        t->progress.validation_cost = p->validation_cost;
-    double watched = validates ? p->validation_cost : p->cost;
-    if (!isnan(watched))
-        t->progress.best_cost = lower(t->progress.best_cost, watched);
+    t->progress.best_cost = lower(t->progress.best_cost, validates ? p->validation_cost : t->progress.cost);
 }
 
 static void publish(struct training *t, int64_t now)
 {
     t->progress.step = trainer_step(t->trainer);
-    t->progress.epoch = trainer_epoch(t->trainer);
     double seconds = (double)(now - t->begun) / 1e9;
     if (seconds > 0) {
         double epochs = (double)t->progress.step / (double)t->job->steps * (double)t->spec.train.epochs;
-        t->progress.samples_per_second = epochs * (double)t->bound.data.rows / seconds;
+        t->progress.samples_per_second = epochs * (double)t->training_rows / seconds;
     }
     board_publish(t->worker->board, t->worker->place, &t->progress);
 }
@@ -128,6 +170,7 @@ static err_code write_points(struct training *t, int64_t now, struct error *err)
     if (code == ERR_ok) {
         t->point_count = 0;
         t->written = now;
+        t->refusal = ERR_ok;
     }
     return code;
 }
@@ -147,7 +190,7 @@ static err_code advance(struct training *t, struct error *err)
     int64_t from = trainer_step(t->trainer), start = clock_monotonic();
     int64_t to = from + t->slice_steps;
     err_code code = ERR_ok;
-    while (code == ERR_ok && trainer_step(t->trainer) < to && t->point_count < POINTS_MAX &&
+    while (code == ERR_ok && trainer_step(t->trainer) < to && t->point_count < PENDING_MAX &&
            !trainer_finished(t->trainer)) {
         struct train_point point;
         bool has_point = false;
@@ -161,20 +204,20 @@ static err_code advance(struct training *t, struct error *err)
     return code;
 }
 
-/* A write that the store refused for reasons of its own (a full disk) is tried again with the next one; points wait
- * meanwhile. */
+/* A write that the store refused is tried again with the next one. Points wait meanwhile; where there is no room for
+ * more, training does too. */
 static err_code write_if_due(struct training *t, struct error *err)
 {
-    int64_t now = clock_monotonic();
-    if (t->point_count < POINTS_MAX && now - t->written < WRITE_NANOSECONDS)
-        return ERR_ok;
-    err_code code = write_points(t, now, err);
-    if (code == ERR_ok || code == ERR_superseded || code == ERR_internal || t->point_count == POINTS_MAX)
-        return code;
-    log_write(LOG_WARNING, "job %s: its points could not be written: %s", t->job->id,
-              err->detail ? err->detail : err_title(code));
-    error_clear(err);
-    t->written = now;
+    while (t->point_count == PENDING_MAX || clock_monotonic() - t->written >= WRITE_NANOSECONDS) {
+        int64_t now = clock_monotonic();
+        err_code code = write_points(t, now, err);
+        if (!may_pass(code))
+            return code;
+        tell_refusal(t, "its points", code, err);
+        t->written = now;
+        if (t->point_count == PENDING_MAX && !wait_to_retry(t->stop))
+            return ERR_cancelled;
+    }
     return ERR_ok;
 }
 
@@ -193,19 +236,16 @@ static err_code train(struct training *t, struct error *err)
 
 /* ---- the end ---- */
 
-/* The end must be written: tried until the store takes it, or work ends. */
-static void finish(const struct training *t, const struct job_end *end)
+/* The end must be written: tried until the store takes it, or work ends. superseded, too, is an end. */
+static err_code finish(struct training *t, const struct job_end *end, struct error *err)
 {
     for (;;) {
-        struct error err = {0};
-        err_code code = store_job_finish(t->worker->config->store, t->job->id, t->job->attempts, end, &err);
-        if (code != ERR_ok && code != ERR_superseded)
-            log_write(LOG_ERROR, "job %s: its end could not be written: %s", t->job->id,
-                      err.detail ? err.detail : err_title(code));
-        error_clear(&err);
-        if (code == ERR_ok || code == ERR_superseded || code == ERR_internal || atomic_load(t->worker->stopping))
-            return;
-        nanosleep(&(struct timespec){.tv_nsec = RETRY_MILLISECONDS * 1000000L}, NULL);
+        err_code code = store_job_finish(t->worker->config->store, t->job->id, t->job->attempts, end, err);
+        if (!may_pass(code))
+            return code;
+        tell_refusal(t, "its end", code, err);
+        if (!wait_to_retry(t->worker->stopping))
+            return ERR_cancelled;
     }
 }
 
@@ -224,7 +264,7 @@ static err_code succeed(struct training *t, struct error *err)
     if (code == ERR_ok)
         code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok) {
-        char digest[65];
+        char digest[DIGEST_TEXT_MAX];
         tensors_digest(trainer_parameters(t->trainer), count, digest);
         struct store_version version = {.model_id = t->job->model_id,
                                         .created_at = clock_now(),
@@ -239,7 +279,7 @@ static err_code succeed(struct training *t, struct error *err)
         end.version = &version;
         end.parameters = parameters;
         end.size = size;
-        finish(t, &end);
+        code = finish(t, &end, err);
     }
     free(parameters);
     text_clear(&transforms);
@@ -254,23 +294,48 @@ static const char *reason(const struct error *err, err_code code)
     return err->detail ? err->detail : err_title(code);
 }
 
+/* A bug may be that the points are not those of an earlier attempt: then they are left out, so that the job can end. */
 static void fail(struct training *t, err_code code, const struct error *err)
 {
+    if (code == ERR_internal)
+        t->point_count = 0;
     struct job_end end = end_with(t, JOB_FAILED);
     end.error_code = err_name(code);
     end.error_detail = reason(err, code);
-    log_write(LOG_INFO, "job %s failed: %s", t->job->id, end.error_detail);
-    finish(t, &end);
+    log_write(code == ERR_internal ? LOG_ERROR : LOG_INFO, "job %s failed: %s", t->job->id, end.error_detail);
+    (void)finish(t, &end, NULL);
 }
 
-/* The row may have moved on between the claim and the worker's coming to the board, where it can be told to stop. */
+static void requeue(struct training *t)
+{
+    struct job_end end = end_with(t, JOB_QUEUED);
+    (void)finish(t, &end, NULL);
+}
+
+/* The row may have moved on between the claim and the worker's coming to the board, where it can be told to stop. If it
+ * can't be read, training goes on: what is written tells. */
 static bool still_ours(const struct worker *w, const struct store_job *job)
 {
     struct store_job now = {0};
-    bool ours = store_job_get(w->config->store, job->id, &now, NULL) == ERR_ok && now.state == JOB_RUNNING &&
-                now.attempts == job->attempts;
+    err_code code = store_job_get(w->config->store, job->id, &now, NULL);
+    bool moved_on =
+        code == ERR_not_found || (code == ERR_ok && (now.state != JOB_RUNNING || now.attempts != job->attempts));
     store_job_clear(&now);
-    return ours;
+    return !moved_on;
+}
+
+/* Loads, and tries again for some seconds where the store fails. */
+static err_code load_patiently(struct training *t, struct error *err)
+{
+    err_code code = load(t, err);
+    for (int tries = 1; tries < LOAD_TRIES && (code == ERR_database_failed || code == ERR_database_locked); tries++) {
+        tell_refusal(t, "what it needs", code, err);
+        if (!wait_to_retry(t->stop))
+            return ERR_cancelled;
+        training_clear(t);
+        code = load(t, err);
+    }
+    return code;
 }
 
 void worker_train(const struct worker *w, const struct store_job *job)
@@ -282,17 +347,15 @@ void worker_train(const struct worker *w, const struct store_job *job)
     struct error err = {0};
     t.stop = board_enter(w->board, w->place, job->id, job->attempts);
     if (still_ours(w, job)) {
-        err_code code = atomic_load(w->stopping) ? ERR_cancelled : load(&t, &err);
+        err_code code = atomic_load(w->stopping) ? ERR_cancelled : load_patiently(&t, &err);
         if (code == ERR_ok)
             code = train(&t, &err);
         if (code == ERR_ok)
             code = succeed(&t, &err);
-        if (code == ERR_cancelled && atomic_load(w->stopping)) {
-            struct job_end end = end_with(&t, JOB_QUEUED);
-            finish(&t, &end);
-        } else if (code != ERR_ok && code != ERR_cancelled && code != ERR_superseded) {
+        if (code == ERR_cancelled && atomic_load(w->stopping))
+            requeue(&t);
+        else if (code != ERR_ok && code != ERR_cancelled && code != ERR_superseded)
             fail(&t, code, &err);
-        }
     }
     board_leave(w->board, w->place);
     error_clear(&err);
