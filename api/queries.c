@@ -184,8 +184,11 @@ static void put_class(struct json *j, const struct prediction *p, const struct t
 static err_code put_predictions(struct asking *a, struct json *j, const struct answer *answer, struct error *err)
 {
     const struct model *m = a->model.model;
-    struct prediction p = prediction_of(&a->model, &a->version);
+    struct prediction p;
     const struct tensor *output = NULL;
+    err_code code = prediction_of(&a->model, &a->version, &p, err);
+    if (code != ERR_ok)
+        return code;
     for (size_t i = 0; m->output != NODE_NONE && i < answer->value_count; i++) {
         if (strcmp(answer->values[i].name, graph_node(m->graph, m->output)->name) == 0)
             output = answer->values[i].tensor;
