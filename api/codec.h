@@ -4,6 +4,7 @@
 #ifndef GRADD_API_CODEC_H
 #define GRADD_API_CODEC_H
 
+#include "api/reply.h"
 #include "base/arena.h"
 #include "base/config.h"
 #include "data/table.h"
@@ -19,14 +20,20 @@ struct model_request {
     char *canonical;     /* owned; the spec as text that does not depend on how the request was written; what the store
                             keeps, and decode_model reads */
 };
-err_code decode_model_request(const char *bytes, size_t size, const struct limits *limits, struct model_request *ret,
-                              struct error *err);
+/* needs_name: the body must name the model. */
+err_code decode_model_request(const char *bytes, size_t size, bool needs_name, const struct limits *limits,
+                              struct model_request *ret, struct error *err);
 void model_request_clear(struct model_request *r);
+/* The members of a canonical spec that say how the model was written: `program`, or `layers`, `input` and `loss`. */
+err_code put_model_form(struct json *j, const char *canonical, const struct limits *limits, struct error *err);
 err_code decode_model(const char *canonical, const struct limits *limits, struct model **ret,
                       struct error *err); /* a model_decoder */
 
-err_code decode_job_request(const char *bytes, size_t size, struct job_spec *ret, char **ret_canonical,
-                            struct error *err);
+/* *ret_canonical: the job as text that does not depend on how the request was written, defaults filled in, but without
+ * `priority` and `from_version`, which the store keeps beside it: one changes, the other is settled at acceptance. What
+ * the store keeps, and decode_job reads. */
+err_code decode_job_request(const char *bytes, size_t size, const struct limits *limits, struct job_spec *ret,
+                            char **ret_canonical, struct error *err);
 err_code decode_job(const char *canonical, struct job_spec *ret, struct error *err); /* a job_decoder */
 
 /* A query's body; everything lives in `arena` but the tensors, which query_request_clear frees. */
@@ -68,6 +75,7 @@ err_code decode_table(const char *bytes, size_t size, const struct limits *limit
                       struct table_info *ret, struct error *err);
 
 /* {"priority": 5} */
-err_code decode_job_patch(const char *bytes, size_t size, int64_t *ret_priority, struct error *err);
+err_code decode_job_patch(const char *bytes, size_t size, const struct limits *limits, int64_t *ret_priority,
+                          struct error *err);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did you mean", a request */
+
 /* A leaf that the request lists, in its order. */
 struct listed {
     const char *name;
@@ -26,6 +28,7 @@ struct reading {
     int64_t seed;
     struct listed *listed;
     size_t listed_count;
+    struct names *index; /* of `listed`, by name */
     bool lists_inputs, lists_parameters;
     bool is_layers;
     struct program *program;
@@ -38,6 +41,12 @@ static const char *const model_fields[] = {"name",   "program",    "nodes", "lay
 
 /* ---- what is listed ---- */
 
+static struct listed *find_listed(const struct reading *r, const char *name)
+{
+    size_t i;
+    return names_get(r->index, name, strlen(name), &i) ? &r->listed[i] : NULL;
+}
+
 static bool read_listed(struct reading *r, const char *key, const json_t *value, bool is_parameter,
                         const struct where *at)
 {
@@ -45,12 +54,10 @@ static bool read_listed(struct reading *r, const char *key, const json_t *value,
     static const char *const input_fields[] = {"shape", NULL};
     struct listed *l = &r->listed[r->listed_count];
     *l = (struct listed){.name = key, .is_parameter = is_parameter, .shape.rank = -1, .pointer = where_pointer(at)};
-    if (!l->pointer)
-        return error_set(r->err, ERR_out_of_memory, NULL) == ERR_ok;
-    for (size_t i = 0; i < r->listed_count; i++) {
-        if (strcmp(r->listed[i].name, key) == 0 && r->listed[i].is_parameter != is_parameter)
-            mistake(r->err, ERR_duplicate_name, at, "'%.64s' is listed as an input and as a parameter", key);
-    }
+    if (find_listed(r, key))
+        mistake(r->err, ERR_duplicate_name, at, "'%.64s' is listed as an input and as a parameter", key);
+    else if (!l->pointer || !names_put(r->index, key, strlen(key), r->listed_count))
+        error_set(r->err, ERR_out_of_memory, NULL);
     r->listed_count++;
     if (!read_object(value, is_parameter ? parameter_fields : input_fields, at, r->err))
         return false;
@@ -94,7 +101,8 @@ static bool read_lists(struct reading *r)
         return false;
     }
     r->listed = calloc(count + 1, sizeof *r->listed);
-    if (!r->listed) {
+    r->index = names_new();
+    if (!r->listed || !r->index) {
         error_set(r->err, ERR_out_of_memory, NULL);
         return false;
     }
@@ -167,15 +175,6 @@ static bool read_form(struct reading *r)
 
 /* ---- the graph ---- */
 
-static struct listed *find_listed(const struct reading *r, const char *name)
-{
-    for (size_t i = 0; i < r->listed_count; i++) {
-        if (strcmp(r->listed[i].name, name) == 0)
-            return &r->listed[i];
-    }
-    return NULL;
-}
-
 /* A shape that the value of `init` tells. */
 static void take_shape_of_value(struct reading *r, struct listed *l)
 {
@@ -235,7 +234,7 @@ static void check_leaf(const struct reading *r, node_id id)
     char text[SHAPE_TEXT_MAX];
     if (!r->is_layers && r->lists_inputs && r->lists_parameters && !find_listed(r, leaf->name)) {
         struct guess guess = {.name = leaf->name};
-        for (size_t i = 0; i < r->listed_count; i++)
+        for (size_t i = 0; r->err->total < GUESSES_MAX && i < r->listed_count; i++)
             guess_offer(&guess, r->listed[i].name);
         if (guess.best)
             error_add(r->err, ERR_unknown_name, leaf->place,
@@ -421,6 +420,7 @@ static struct model *read_model(const json_t *spec, const struct limits *limits,
     for (size_t i = 0; i < r.listed_count; i++)
         free(r.listed[i].pointer);
     free(r.listed);
+    names_free(r.index);
     if (!whole || err->code != ERR_ok) {
         model_free(m);
         return NULL;
@@ -493,8 +493,8 @@ static char *canonical_text(const json_t *spec, const struct model *m, const str
     return text_take(&text);
 }
 
-err_code decode_model_request(const char *bytes, size_t size, const struct limits *limits, struct model_request *ret,
-                              struct error *err)
+err_code decode_model_request(const char *bytes, size_t size, bool needs_name, const struct limits *limits,
+                              struct model_request *ret, struct error *err)
 {
     json_t *spec = NULL;
     struct model_request request = {0};
@@ -503,7 +503,7 @@ err_code decode_model_request(const char *bytes, size_t size, const struct limit
         return code;
     struct error found = {0};
     struct where root = {0}, name_at = {.up = &root, .key = "name"};
-    const json_t *name = json_object_get(spec, "name");
+    const json_t *name = needs_name ? required_field(spec, "name", &root, &found) : json_object_get(spec, "name");
     const char *text = NULL;
     if (name && read_name(name, &name_at, &text, &found)) {
         request.name = strdup(text);
@@ -531,4 +531,20 @@ void model_request_clear(struct model_request *r)
     model_free(r->model);
     free(r->canonical);
     *r = (struct model_request){0};
+}
+
+err_code put_model_form(struct json *j, const char *canonical, const struct limits *limits, struct error *err)
+{
+    static const char *const members[] = {"program", "layers", "input", "loss"};
+    json_t *spec = NULL;
+    err_code code = json_read(canonical, strlen(canonical), limits->json_nesting, &spec, err);
+    for (size_t i = 0; code == ERR_ok && i < sizeof members / sizeof members[0]; i++) {
+        const json_t *value = json_object_get(spec, members[i]);
+        if (value) {
+            put_key(j, members[i]);
+            put_value(j, value);
+        }
+    }
+    json_decref(spec);
+    return code;
 }

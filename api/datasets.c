@@ -1,5 +1,6 @@
 /* /v1/datasets: tables, streamed into the store through a stage. */
 #include "api/codec.h"
+#include "api/member.h"
 #include "api/page.h"
 #include "api/routes.h"
 #include "base/size.h"
@@ -17,10 +18,8 @@ static void put_column(struct json *j, const struct column *c)
 {
     bool is_category = c->type == COLUMN_CATEGORY;
     put_object(j);
-    put_key(j, "name");
-    put_string(j, c->name);
-    put_key(j, "type");
-    put_string(j, is_category ? "category" : "number");
+    member_string(j, "name", c->name);
+    member_string(j, "type", is_category ? "category" : "number");
     put_key(j, "shape");
     put_shape(j, c->shape);
     if (is_category) {
@@ -45,14 +44,10 @@ static void put_column(struct json *j, const struct column *c)
 /* The members that lists show too. */
 static void put_summary(struct json *j, const struct store_dataset *d)
 {
-    put_key(j, "name");
-    put_string(j, d->name);
-    put_key(j, "rows");
-    put_whole(j, d->rows);
-    put_key(j, "digest");
-    put_string(j, d->digest);
-    put_key(j, "created_at");
-    put_time(j, d->created_at);
+    member_string(j, "name", d->name);
+    member_whole(j, "rows", d->rows);
+    member_string(j, "digest", d->digest);
+    member_time(j, "created_at", d->created_at);
 }
 
 static err_code put_dataset(struct text *to, const struct store_dataset *d, struct error *err)
@@ -200,10 +195,8 @@ static void put_rows(struct text *to, const struct excerpt *e)
 {
     struct json j = {.text = to};
     put_object(&j);
-    put_key(&j, "offset");
-    put_whole(&j, e->offset);
-    put_key(&j, "total");
-    put_whole(&j, e->info.rows);
+    member_whole(&j, "offset", e->offset);
+    member_whole(&j, "total", e->info.rows);
     put_key(&j, "rows");
     put_array(&j);
     for (int64_t row = 0; row < e->count; row++) {

@@ -38,3 +38,27 @@ void put_attributes(struct json *j, const struct node *n, bool flat)
         put_attribute(j, &n->attributes[i], flat);
     put_object_end(j);
 }
+
+void put_nodes(struct json *j, const struct graph *g, const char *const *names, bool flat)
+{
+    put_array(j);
+    for (size_t i = 0; i < graph_size(g); i++) {
+        const struct node *n = graph_node(g, (node_id)i);
+        put_object(j);
+        put_key(j, "name");
+        put_string(j, names[i]);
+        put_key(j, "op");
+        put_string(j, op_name(n->op));
+        put_key(j, "inputs");
+        put_array(j);
+        for (uint32_t k = 0; k < n->input_count; k++)
+            put_string(j, names[n->inputs[k]]);
+        put_array_end(j);
+        put_key(j, "attributes");
+        put_attributes(j, n, flat);
+        put_key(j, "shape");
+        put_shape(j, n->shape);
+        put_object_end(j);
+    }
+    put_array_end(j);
+}

@@ -10,7 +10,7 @@ static struct model_request accept(const char *body)
 {
     struct model_request request = {0};
     struct error err = {0};
-    err_code code = decode_model_request(body, strlen(body), &test_limits, &request, &err);
+    err_code code = decode_model_request(body, strlen(body), false, &test_limits, &request, &err);
     if (code != ERR_ok)
         print_mistakes(&err);
     assert_int_equal(code, ERR_ok);
@@ -22,7 +22,7 @@ static struct error refuse(const char *body, err_code expected)
 {
     struct model_request request = {0};
     struct error err = {0};
-    err_code code = decode_model_request(body, strlen(body), &test_limits, &request, &err);
+    err_code code = decode_model_request(body, strlen(body), false, &test_limits, &request, &err);
     if (code != expected)
         print_mistakes(&err);
     assert_int_equal(code, expected);
