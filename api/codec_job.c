@@ -1,0 +1,554 @@
+/* Jobs from JSON. A request and the canonical text are read by the same code: the text is a request in which everything
+ * is written out. Fields of an optimizer come from the table in train/optimizer.h. */
+#include "api/codec.h"
+#include "api/codec_read.h"
+#include "api/member.h"
+#include "base/names.h"
+#include "base/number.h"
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CANONICAL_NESTING = 8,
+    BATCH_DEFAULT = 32,
+    BOUND_COLUMNS_MAX = COLUMNS_MAX,
+    LABELS_MAX = 64,
+    LABEL_KEY_MAX = 64,    /* bytes */
+    LABEL_VALUE_MAX = 256, /* bytes */
+    PRIORITY_MAX = 100,
+    OPTIMIZER_FIELDS_MAX = 16, /* of one optimizer, with its name and the end */
+};
+
+struct reading {
+    const json_t *body;
+    const struct where *root;
+    struct job_spec *spec;
+    struct error *err;
+};
+
+static char *keep(struct reading *r, const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        error_set(r->err, ERR_out_of_memory, NULL);
+    return copy;
+}
+
+/* A field, and where it stands. */
+static const json_t *field(const struct reading *r, const char *name, struct where *ret_at)
+{
+    *ret_at = (struct where){.up = r->root, .key = name};
+    return json_object_get(r->body, name);
+}
+
+static void take_name(struct reading *r, const char *name, char **ret)
+{
+    struct where at;
+    const json_t *value = field(r, name, &at);
+    const char *text;
+    if (!value)
+        (void)required_field(r->body, name, r->root, r->err);
+    else if (read_name(value, &at, &text, r->err))
+        *ret = keep(r, text);
+}
+
+static void take_whole(struct reading *r, const char *name, int64_t least, int64_t most, int64_t *ret)
+{
+    struct where at;
+    const json_t *value = field(r, name, &at);
+    if (value)
+        (void)read_whole(value, least, most, &at, ret, r->err);
+}
+
+static void take_bool(struct reading *r, const char *name, bool *ret)
+{
+    struct where at;
+    const json_t *value = field(r, name, &at);
+    if (value)
+        (void)read_bool(value, &at, ret, r->err);
+}
+
+/* ---- bind ---- */
+
+static void take_columns(struct reading *r, const json_t *value, const struct where *at, struct job_bind *to)
+{
+    size_t count = json_array_size(value);
+    if (!json_is_array(value) || count == 0 || count > BOUND_COLUMNS_MAX) {
+        mistake(r->err, ERR_wrong_type, at, "this must be an array of 1 to %d names of columns", BOUND_COLUMNS_MAX);
+        return;
+    }
+    to->columns = calloc(count, sizeof *to->columns);
+    if (!to->columns) {
+        error_set(r->err, ERR_out_of_memory, NULL);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct where column_at = {.up = at, .index = i};
+        const char *name;
+        if (!read_string(json_array_get(value, i), &column_at, &name, r->err))
+            continue;
+        to->columns[to->column_count] = keep(r, name);
+        to->column_count += to->columns[to->column_count] != NULL;
+    }
+}
+
+static void take_transform(struct reading *r, const json_t *value, const struct where *at, struct job_bind *to)
+{
+    const char *name;
+    if (!read_string(value, at, &name, r->err) || transform_find(name, &to->transform))
+        return;
+    struct guess guess = {.name = name};
+    struct text known = {0};
+    for (int i = 0; i < TRANSFORM_KINDS; i++) {
+        guess_offer(&guess, transform_name((enum transform_kind)i));
+        text_printf(&known, "%s%s", i ? ", " : "", transform_name((enum transform_kind)i));
+    }
+    if (guess.best)
+        mistake(r->err, ERR_invalid_value, at, "no transform '%.64s'; did you mean '%s'?", name, guess.best);
+    else
+        mistake(r->err, ERR_invalid_value, at, "no transform '%.64s'; there are %s", name,
+                known.data ? known.data : "");
+    text_clear(&known);
+}
+
+static void take_one_bind(struct reading *r, const char *input, const json_t *value, const struct where *at)
+{
+    static const char *const known[] = {"columns", "transform", NULL};
+    struct job_bind *b = &r->spec->binds[r->spec->bind_count];
+    *b = (struct job_bind){.input = keep(r, input), .transform = TRANSFORM_NONE};
+    if (!b->input)
+        return;
+    r->spec->bind_count++;
+    (void)read_object(value, known, at, r->err);
+    const json_t *columns = json_is_object(value) ? required_field(value, "columns", at, r->err) : NULL;
+    const json_t *transform = json_object_get(value, "transform");
+    struct where columns_at = {.up = at, .key = "columns"}, transform_at = {.up = at, .key = "transform"};
+    if (columns)
+        take_columns(r, columns, &columns_at, b);
+    if (transform)
+        take_transform(r, transform, &transform_at, b);
+}
+
+static void take_binds(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "bind", &at);
+    if (!value)
+        return;
+    if (!json_is_object(value)) {
+        mistake(r->err, ERR_wrong_type, &at, "`bind` is an object of inputs by name, not %s", json_kind(value));
+        return;
+    }
+    r->spec->binds = calloc(json_object_size(value) + 1, sizeof *r->spec->binds);
+    if (!r->spec->binds) {
+        error_set(r->err, ERR_out_of_memory, NULL);
+        return;
+    }
+    const char *input;
+    json_t *bind;
+    json_object_foreach((json_t *)value, input, bind)
+    {
+        struct where bind_at = {.up = &at, .key = input};
+        take_one_bind(r, input, bind, &bind_at);
+    }
+}
+
+/* ---- optimizer ---- */
+
+/* "greater than 0", "at least 0 and below 1": what the number must be. */
+static void range_text(const struct optimizer_field *f, struct text *to)
+{
+    char number[NUMBER_TEXT_MAX];
+    number_print(f->least, number);
+    text_printf(to, "%s %s", f->least_open ? "greater than" : "at least", number);
+    if (f->most < DBL_MAX) {
+        number_print(f->most, number);
+        text_printf(to, " and %s %s", f->most_open ? "below" : "at most", number);
+    }
+}
+
+static bool in_range(const struct optimizer_field *f, double value)
+{
+    bool above = f->least_open ? value > f->least : value >= f->least;
+    return above && (f->most_open ? value < f->most : value <= f->most);
+}
+
+static void take_optimizer_number(struct reading *r, const struct optimizer_field *f, const json_t *value,
+                                  const struct where *at, double *ret)
+{
+    double number;
+    if (!read_number(value, at, &number, r->err))
+        return;
+    if (in_range(f, number)) {
+        *ret = number;
+        return;
+    }
+    char given[NUMBER_TEXT_MAX];
+    struct text range = {0};
+    number_print(number, given);
+    range_text(f, &range);
+    mistake(r->err, ERR_out_of_range, at, "%s must be %s, not %s", f->name, range.data ? range.data : "in its range",
+            given);
+    text_clear(&range);
+}
+
+static void take_optimizer_field(struct reading *r, const struct optimizer_field *f, const json_t *object,
+                                 const struct where *at)
+{
+    struct where field_at = {.up = at, .key = f->name};
+    void *member = (char *)&r->spec->train.optimizer + f->offset;
+    const json_t *value = f->required ? required_field(object, f->name, at, r->err) : json_object_get(object, f->name);
+    if (value && f->is_bool)
+        (void)read_bool(value, &field_at, member, r->err);
+    else if (value)
+        take_optimizer_number(r, f, value, &field_at, member);
+}
+
+static void refuse_optimizer(struct reading *r, const char *name, const struct where *at)
+{
+    struct guess guess = {.name = name};
+    struct text known = {0};
+    for (size_t i = 0; i < optimizer_field_count; i++) {
+        const char *one = optimizer_name(optimizer_fields[i].optimizer);
+        if (i > 0 && optimizer_fields[i].optimizer == optimizer_fields[i - 1].optimizer)
+            continue;
+        guess_offer(&guess, one);
+        text_printf(&known, "%s%s", known.length ? ", " : "", one);
+    }
+    if (guess.best)
+        mistake(r->err, ERR_invalid_value, at, "no optimizer '%.64s'; did you mean '%s'?", name, guess.best);
+    else
+        mistake(r->err, ERR_invalid_value, at, "no optimizer '%.64s'; there are %s", name,
+                known.data ? known.data : "");
+    text_clear(&known);
+}
+
+static void take_optimizer_fields(struct reading *r, const json_t *object, const struct where *at,
+                                  enum optimizer_name name)
+{
+    const char *known[OPTIMIZER_FIELDS_MAX] = {"name"};
+    size_t count = 1;
+    r->spec->train.optimizer = optimizer_defaults(name);
+    for (size_t i = 0; i < optimizer_field_count && count < OPTIMIZER_FIELDS_MAX - 1; i++) {
+        if (optimizer_fields[i].optimizer == name)
+            known[count++] = optimizer_fields[i].name;
+    }
+    (void)read_object(object, known, at, r->err);
+    for (size_t i = 0; i < optimizer_field_count; i++) {
+        if (optimizer_fields[i].optimizer == name)
+            take_optimizer_field(r, &optimizer_fields[i], object, at);
+    }
+}
+
+static void take_optimizer(struct reading *r)
+{
+    struct where at, name_at = {.up = &at, .key = "name"};
+    const json_t *value = field(r, "optimizer", &at);
+    enum optimizer_name name;
+    const char *text;
+    if (!value) {
+        (void)required_field(r->body, "optimizer", r->root, r->err);
+        return;
+    }
+    if (!json_is_object(value)) {
+        mistake(r->err, ERR_wrong_type, &at, "this must be an object like {\"name\": \"Adam\"}, not %s",
+                json_kind(value));
+        return;
+    }
+    const json_t *given = required_field(value, "name", &at, r->err);
+    if (!given || !read_string(given, &name_at, &text, r->err))
+        return;
+    if (optimizer_find(text, &name))
+        take_optimizer_fields(r, value, &at, name);
+    else
+        refuse_optimizer(r, text, &name_at);
+}
+
+/* ---- the rest ---- */
+
+static void take_validation(struct reading *r)
+{
+    static const char *const known[] = {"fraction", NULL};
+    struct where at, fraction_at = {.up = &at, .key = "fraction"};
+    const json_t *value = field(r, "validation", &at);
+    double fraction;
+    if (!value)
+        return;
+    (void)read_object(value, known, &at, r->err);
+    const json_t *given = json_is_object(value) ? required_field(value, "fraction", &at, r->err) : NULL;
+    if (!given || !read_number(given, &fraction_at, &fraction, r->err))
+        return;
+    if (fraction > 0 && fraction < 1)
+        r->spec->train.validation_fraction = fraction;
+    else
+        mistake(r->err, ERR_out_of_range, &fraction_at, "fraction must be greater than 0 and below 1");
+}
+
+static void take_record(struct reading *r)
+{
+    static const char *const known[] = {"every_steps", NULL};
+    struct where at, steps_at = {.up = &at, .key = "every_steps"};
+    const json_t *value = field(r, "record", &at);
+    if (!value)
+        return;
+    (void)read_object(value, known, &at, r->err);
+    const json_t *given = json_is_object(value) ? required_field(value, "every_steps", &at, r->err) : NULL;
+    if (given)
+        (void)read_whole(given, 1, WHOLE_MAX, &steps_at, &r->spec->train.record_every_steps, r->err);
+}
+
+static void check_on_nonfinite(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "on_nonfinite", &at);
+    const char *text;
+    if (value && read_string(value, &at, &text, r->err) && strcmp(text, "fail") != 0)
+        mistake(r->err, ERR_invalid_value, &at, "on_nonfinite can be \"fail\", not \"%.64s\"", text);
+}
+
+static void check_threads(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "threads", &at);
+    int64_t threads = 1;
+    if (value && read_whole(value, 1, WHOLE_MAX, &at, &threads, r->err) && threads != 1)
+        mistake(r->err, ERR_out_of_range, &at,
+                "a job is trained by 1 thread, not %lld; several jobs are trained at once by --workers",
+                (long long)threads);
+}
+
+/* Labels are found as "key:value" and kept as lines, so neither has a line's end, and a key has no colon. */
+static bool label_valid(const char *key, const char *value)
+{
+    static const char key_characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t key_length = strlen(key), value_length = strlen(value);
+    bool visible = value_length >= 1 && value_length <= LABEL_VALUE_MAX;
+    for (const char *c = value; *c; c++)
+        visible = visible && (unsigned char)*c >= ' ' && *c != 0x7f;
+    return visible && key_length >= 1 && key_length <= LABEL_KEY_MAX && strspn(key, key_characters) == key_length;
+}
+
+static void take_label(struct reading *r, const char *key, const json_t *value, const struct where *at)
+{
+    const char *text;
+    if (!read_string(value, at, &text, r->err))
+        return;
+    if (!label_valid(key, text)) {
+        mistake(r->err, ERR_invalid_value, at,
+                "a label's key has 1 to %d letters, digits, '.', '_' and '-', its value 1 to %d bytes without control "
+                "characters",
+                LABEL_KEY_MAX, LABEL_VALUE_MAX);
+        return;
+    }
+    struct job_label *l = &r->spec->labels[r->spec->label_count++];
+    *l = (struct job_label){.key = keep(r, key), .value = keep(r, text)};
+}
+
+static void take_labels(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "labels", &at);
+    if (!value)
+        return;
+    if (!json_is_object(value) || json_object_size(value) > LABELS_MAX) {
+        mistake(r->err, ERR_wrong_type, &at, "labels are an object of at most %d strings", LABELS_MAX);
+        return;
+    }
+    r->spec->labels = calloc(json_object_size(value) + 1, sizeof *r->spec->labels);
+    if (!r->spec->labels) {
+        error_set(r->err, ERR_out_of_memory, NULL);
+        return;
+    }
+    const char *key;
+    json_t *label;
+    json_object_foreach((json_t *)value, key, label)
+    {
+        struct where label_at = {.up = &at, .key = key};
+        take_label(r, key, label, &label_at);
+    }
+}
+
+static void take_job(struct reading *r)
+{
+    static const char *const known[] = {"model",   "dataset",  "bind",    "optimizer",    "epochs",    "batch_size",
+                                        "shuffle", "seed",     "record",  "on_nonfinite", "drop_last", "validation",
+                                        "labels",  "priority", "threads", "from_version", NULL};
+    struct train_spec *train = &r->spec->train;
+    int64_t seed = 0;
+    *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
+    (void)read_object(r->body, known, r->root, r->err);
+    if (!json_is_object(r->body))
+        return;
+    take_name(r, "model", &r->spec->model);
+    take_name(r, "dataset", &r->spec->dataset);
+    take_binds(r);
+    take_optimizer(r);
+    (void)required_field(r->body, "epochs", r->root, r->err);
+    take_whole(r, "epochs", 1, WHOLE_MAX, &train->epochs);
+    take_whole(r, "batch_size", 1, WHOLE_MAX, &train->batch_size);
+    take_whole(r, "seed", 0, WHOLE_MAX, &seed);
+    take_bool(r, "shuffle", &train->shuffle);
+    take_bool(r, "drop_last", &train->drop_last);
+    take_validation(r);
+    take_record(r);
+    check_on_nonfinite(r);
+    check_threads(r);
+    take_labels(r);
+    take_whole(r, "priority", -PRIORITY_MAX, PRIORITY_MAX, &r->spec->priority);
+    take_whole(r, "from_version", 1, WHOLE_MAX, &r->spec->from_version);
+    train->seed = (uint64_t)seed;
+}
+
+static err_code read_job(const json_t *body, struct job_spec *ret, struct error *err)
+{
+    struct where root = {0};
+    struct error found = {0};
+    struct job_spec spec = {0};
+    struct reading r = {.body = body, .root = &root, .spec = &spec, .err = &found};
+    take_job(&r);
+    err_code code = found.total ? error_close(&found, ERR_invalid_job, "the job") : found.code;
+    error_move(err, &found);
+    if (code == ERR_ok)
+        *ret = spec;
+    else
+        job_spec_clear(&spec);
+    return code;
+}
+
+/* ---- the canonical text ---- */
+
+static void put_binds(struct json *j, const struct job_spec *spec)
+{
+    put_key(j, "bind");
+    put_object(j);
+    for (size_t i = 0; i < spec->bind_count; i++) {
+        const struct job_bind *b = &spec->binds[i];
+        put_key(j, b->input);
+        put_object(j);
+        put_key(j, "columns");
+        put_array(j);
+        for (size_t k = 0; k < b->column_count; k++)
+            put_string(j, b->columns[k]);
+        put_array_end(j);
+        member_string(j, "transform", transform_name(b->transform));
+        put_object_end(j);
+    }
+    put_object_end(j);
+}
+
+static void member_bool(struct json *j, const char *key, bool value)
+{
+    put_key(j, key);
+    put_bool(j, value);
+}
+
+static void put_optimizer(struct json *j, const struct optimizer *o)
+{
+    put_key(j, "optimizer");
+    put_object(j);
+    member_string(j, "name", optimizer_name(o->name));
+    for (size_t i = 0; i < optimizer_field_count; i++) {
+        const struct optimizer_field *f = &optimizer_fields[i];
+        const void *member = (const char *)o + f->offset;
+        if (f->optimizer == o->name && f->is_bool)
+            member_bool(j, f->name, *(const bool *)member);
+        else if (f->optimizer == o->name)
+            member_number(j, f->name, *(const double *)member);
+    }
+    put_object_end(j);
+}
+
+static char *canonical_text(const struct job_spec *spec)
+{
+    const struct train_spec *train = &spec->train;
+    struct text text = {0};
+    struct json j = {.text = &text};
+    put_object(&j);
+    member_string(&j, "model", spec->model);
+    member_string(&j, "dataset", spec->dataset);
+    put_binds(&j, spec);
+    put_optimizer(&j, &train->optimizer);
+    member_whole(&j, "epochs", train->epochs);
+    member_whole(&j, "batch_size", train->batch_size);
+    member_bool(&j, "shuffle", train->shuffle);
+    member_whole(&j, "seed", (int64_t)train->seed);
+    if (train->validation_fraction > 0) {
+        put_key(&j, "validation");
+        put_object(&j);
+        member_number(&j, "fraction", train->validation_fraction);
+        put_object_end(&j);
+    }
+    if (train->record_every_steps > 0) {
+        put_key(&j, "record");
+        put_object(&j);
+        member_whole(&j, "every_steps", train->record_every_steps);
+        put_object_end(&j);
+    }
+    member_string(&j, "on_nonfinite", "fail");
+    member_bool(&j, "drop_last", train->drop_last);
+    put_key(&j, "labels");
+    put_object(&j);
+    for (size_t i = 0; i < spec->label_count; i++)
+        member_string(&j, spec->labels[i].key, spec->labels[i].value);
+    put_object_end(&j);
+    member_whole(&j, "threads", 1);
+    put_object_end(&j);
+    return text_take(&text);
+}
+
+/* ---- the doors ---- */
+
+err_code decode_job_request(const char *bytes, size_t size, const struct limits *limits, struct job_spec *ret,
+                            char **ret_canonical, struct error *err)
+{
+    json_t *body = NULL;
+    struct job_spec spec = {0};
+    err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
+    if (code == ERR_ok)
+        code = read_job(body, &spec, err);
+    json_decref(body);
+    if (code != ERR_ok)
+        return code;
+    char *canonical = canonical_text(&spec);
+    if (!canonical) {
+        job_spec_clear(&spec);
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    *ret = spec;
+    *ret_canonical = canonical;
+    return ERR_ok;
+}
+
+err_code decode_job(const char *canonical, struct job_spec *ret, struct error *err)
+{
+    json_t *body = NULL;
+    err_code code = json_read(canonical, strlen(canonical), CANONICAL_NESTING, &body, err);
+    if (code == ERR_ok)
+        code = read_job(body, ret, err);
+    json_decref(body);
+    return code;
+}
+
+err_code decode_job_patch(const char *bytes, size_t size, const struct limits *limits, int64_t *ret_priority,
+                          struct error *err)
+{
+    static const char *const known[] = {"priority", NULL};
+    json_t *body = NULL;
+    err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
+    if (code != ERR_ok)
+        return code;
+    struct where root = {0}, at = {.up = &root, .key = "priority"};
+    struct error found = {0};
+    int64_t priority = 0;
+    (void)read_object(body, known, &root, &found);
+    const json_t *value = json_is_object(body) ? required_field(body, "priority", &root, &found) : NULL;
+    if (value)
+        (void)read_whole(value, -PRIORITY_MAX, PRIORITY_MAX, &at, &priority, &found);
+    json_decref(body);
+    code = found.total ? error_close(&found, ERR_invalid_request, "the request") : found.code;
+    error_move(err, &found);
+    if (code == ERR_ok)
+        *ret_priority = priority;
+    return code;
+}
