@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did you mean", a request */
+
 bool read_program_text(const json_t *value, const struct limits *limits, const struct where *at, struct text *ret,
                        struct error *err)
 {
@@ -188,9 +190,10 @@ static node_id add_constant(struct node_reader *r, const json_t *value, const st
 static void add_unknown(struct node_reader *r, const char *name, const struct where *at)
 {
     struct guess guess = {.name = name};
-    for (size_t i = 0; i < r->name_count; i++)
+    bool may_guess = r->err->total < GUESSES_MAX;
+    for (size_t i = 0; may_guess && i < r->name_count; i++)
         guess_offer(&guess, r->names[i]);
-    for (size_t i = 0; r->err->total < ERROR_ITEMS_MAX && i < program_size(r->program); i++) {
+    for (size_t i = 0; may_guess && i < program_size(r->program); i++) {
         if (program_node(r->program, (node_id)i)->name)
             guess_offer(&guess, program_node(r->program, (node_id)i)->name);
     }
@@ -246,7 +249,7 @@ static bool read_inputs(struct node_reader *r, const json_t *value, const struct
 static void add_unknown_op(const char *name, const struct where *at, struct error *err)
 {
     struct guess guess = {.name = name};
-    for (int i = 0; i < OP_COUNT; i++)
+    for (int i = 0; err->total < ERROR_ITEMS_MAX && i < OP_COUNT; i++)
         guess_offer(&guess, op_name((enum op)i));
     if (guess.best)
         mistake(err, ERR_unknown_op, at, "no op '%.64s'; did you mean '%s'?", name, guess.best);

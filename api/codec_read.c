@@ -1,5 +1,6 @@
 #include "api/codec_read.h"
 #include "base/names.h"
+#include "base/number.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include <math.h>
@@ -31,27 +32,42 @@ static err_code refuse(const char *bytes, size_t offset, struct error *err, cons
     return error_close(err, ERR_invalid_json, "the body");
 }
 
-/* Brackets outside strings deeper than `nesting`; Jansson's own limit is 2,048. */
-static bool too_deep(const char *bytes, size_t size, int64_t nesting, size_t *ret_at)
+/* What Jansson takes for values, about, in bytes: a number with its slot, an array, an object, a member's key. */
+enum { NUMBER_BYTES = 48, ARRAY_BYTES = 144, OBJECT_BYTES = 256, KEY_BYTES = 80 };
+#define VALUES_BYTES_MAX ((int64_t)1 << 30)
+
+/* What can be told of a text before it is read. */
+struct outline {
+    bool too_deep;  /* brackets outside strings are nested deeper than allowed; Jansson's own limit is 2,048 */
+    size_t deep_at; /* the offset where */
+    int64_t memory; /* bytes that its values will take */
+};
+
+static struct outline outline_of(const char *bytes, size_t size, int64_t nesting)
 {
+    struct outline outline = {.memory = (int64_t)size};
     int64_t depth = 0;
     bool in_string = false;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && !outline.too_deep; i++) {
         char c = bytes[i];
         if (in_string) {
             i += c == '\\';
             in_string = c != '"';
         } else if (c == '"') {
             in_string = true;
+        } else if (c == ',') {
+            outline.memory += NUMBER_BYTES;
+        } else if (c == ':') {
+            outline.memory += KEY_BYTES;
         } else if (c == '[' || c == '{') {
-            *ret_at = i;
-            if (++depth > nesting)
-                return true;
+            outline.memory += c == '[' ? ARRAY_BYTES : OBJECT_BYTES;
+            outline.too_deep = ++depth > nesting;
+            outline.deep_at = i;
         } else if (c == ']' || c == '}') {
             depth--;
         }
     }
-    return false;
+    return outline;
 }
 
 static const char *words_for(const json_error_t *e)
@@ -84,11 +100,15 @@ err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret
         return refuse(bytes, 0, err, "the text starts with a byte order mark");
     if (!utf8_valid(bytes, size, &at))
         return refuse(bytes, at, err, "the text is not UTF-8");
-    if (too_deep(bytes, size, nesting, &at)) {
-        error_add(err, ERR_invalid_json, place_of(bytes, at), "arrays and objects are nested over %lld deep",
-                  (long long)nesting);
+    struct outline outline = outline_of(bytes, size, nesting);
+    if (outline.too_deep) {
+        error_add(err, ERR_invalid_json, place_of(bytes, outline.deep_at),
+                  "arrays and objects are nested over %lld deep", (long long)nesting);
         return error_close(err, ERR_invalid_json, "the body");
     }
+    if (outline.memory > VALUES_BYTES_MAX)
+        return error_set(err, ERR_body_too_large, "the values of the body would take %lld bytes; the limit is %lld",
+                         (long long)outline.memory, (long long)VALUES_BYTES_MAX);
     json_error_t e;
     json_t *value = json_loadb(bytes, size, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, &e);
     if (value) {
@@ -136,6 +156,10 @@ void mistake(struct error *err, err_code code, const struct where *at, const cha
 {
     char detail[1024];
     va_list arguments;
+    if (err->total >= ERROR_ITEMS_MAX) { /* counted, and cheap: there may be millions */
+        error_add(err, code, (struct place){0}, "%s", "");
+        return;
+    }
     va_start(arguments, format);
     (void)vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
@@ -172,22 +196,21 @@ static bool wrong_type(const json_t *value, const struct where *at, const char *
     return false;
 }
 
-static bool is_known(const char *key, const char *const *known, struct guess *guess)
+static bool is_known(const char *key, const char *const *known)
 {
-    for (; *known; known++) {
-        if (strcmp(*known, key) == 0)
-            return true;
-        guess_offer(guess, *known);
-    }
-    return false;
+    while (*known && strcmp(*known, key) != 0)
+        known++;
+    return *known != NULL;
 }
 
-static void add_unknown_field(const char *key, const char *const *known, const struct guess *guess,
-                              const struct where *at, struct error *err)
+static void add_unknown_field(const char *key, const char *const *known, const struct where *at, struct error *err)
 {
     struct where field = {.up = at, .key = key};
-    if (guess->best) {
-        mistake(err, ERR_unknown_field, &field, "there is no field '%.64s'; did you mean '%s'?", key, guess->best);
+    struct guess guess = {.name = key};
+    for (const char *const *k = known; *k && err->total < ERROR_ITEMS_MAX; k++)
+        guess_offer(&guess, *k);
+    if (guess.best || err->total >= ERROR_ITEMS_MAX) {
+        mistake(err, ERR_unknown_field, &field, "there is no field '%.64s'; did you mean '%s'?", key, guess.best);
         return;
     }
     struct text names = {0};
@@ -207,9 +230,8 @@ bool read_object(const json_t *value, const char *const *known, const struct whe
     json_t *ignored;
     json_object_foreach((json_t *)value, key, ignored)
     {
-        struct guess guess = {.name = key};
-        if (!is_known(key, known, &guess)) {
-            add_unknown_field(key, known, &guess, at, err);
+        if (!is_known(key, known)) {
+            add_unknown_field(key, known, at, err);
             right = false;
         }
     }
@@ -256,13 +278,16 @@ bool read_whole(const json_t *value, int64_t least, int64_t most, const struct w
     if (!json_is_real(value))
         return wrong_type(value, at, "a whole number", err);
     double number = json_real_value(value);
+    char text[NUMBER_TEXT_MAX];
     if (number != floor(number)) {
-        mistake(err, ERR_wrong_type, at, "this must be a whole number, not %.17g", number);
+        number_print(number, text);
+        mistake(err, ERR_wrong_type, at, "this must be a whole number, not %s", text);
         return false;
     }
     if (number < (double)least || number > (double)most) {
-        mistake(err, ERR_out_of_range, at, "this must be %lld to %lld, not %.17g", (long long)least, (long long)most,
-                number);
+        number_print(number, text);
+        mistake(err, ERR_out_of_range, at, "this must be %lld to %lld, not %s", (long long)least, (long long)most,
+                text);
         return false;
     }
     *ret = (int64_t)number;

@@ -17,7 +17,7 @@ struct where {
 };
 
 /* The whole text as one value. invalid_json with line and column: syntax, duplicate keys, invalid UTF-8, a BOM, NUL,
- * nesting over `nesting`, a number out of range. */
+ * nesting over `nesting`, a number out of range. body_too_large: so many values that they would take over 1 GiB. */
 err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret, struct error *err);
 
 /* Adds an item that stands at `at`. */

@@ -1,4 +1,5 @@
 #include "api/codec_tensor.h"
+#include "base/number.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,40 +18,62 @@ static bool take_number(struct reading *r, const json_t *value, const struct whe
         return false;
     }
     double number = json_real_value(value);
-    bool finite = isfinite(number) && (r->tensor->dtype == DTYPE_FLOAT64 || isfinite((float)number));
-    if (!finite) {
-        mistake(r->err, ERR_nonfinite_number, at, "%.17g is beyond the range of %s", number,
-                dtype_name(r->tensor->dtype));
+    if (r->tensor->dtype == DTYPE_FLOAT32 && !isfinite((float)number)) {
+        char text[NUMBER_TEXT_MAX];
+        number_print(number, text);
+        mistake(r->err, ERR_nonfinite_number, at, "%s is beyond the range of float32", text);
         return false;
     }
     tensor_set(r->tensor, r->next++, number);
     return true;
 }
 
-/* The elements below one axis. Recursion is as deep as the rank. */
-static void take_elements(struct reading *r, const json_t *value, int axis, const struct where *at)
+static void take_numbers(struct reading *r, const json_t *array, const struct where *at)
 {
-    struct shape shape = r->tensor->shape;
-    if (axis == shape.rank) {
-        r->right = take_number(r, value, at) && r->right;
-        return;
-    }
-    if (!json_is_array(value)) {
-        mistake(r->err, ERR_invalid_tensor, at, "this must be an array of %lld, not %s", (long long)shape.dim[axis],
-                json_kind(value));
-        r->right = false;
-        return;
-    }
-    if ((int64_t)json_array_size(value) != shape.dim[axis]) {
-        mistake(r->err, ERR_invalid_tensor, at, "this array has %zu elements, its neighbours have %lld",
-                json_array_size(value), (long long)shape.dim[axis]);
-        r->right = false;
-        return;
-    }
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    for (size_t i = 0; i < json_array_size(array); i++) {
         struct where element = {.up = at, .index = i};
-        take_elements(r, json_array_get(value, i), axis + 1, &element);
+        r->right = take_number(r, json_array_get(array, i), &element) && r->right;
     }
+}
+
+/* The elements of a rectangle, of which `depth` axes are left. Recursion is as deep as the rank. */
+static void take_elements(struct reading *r, const json_t *value, int depth, const struct where *at)
+{
+    if (depth == 0) {
+        r->right = take_number(r, value, at) && r->right;
+    } else if (depth == 1) {
+        take_numbers(r, value, at);
+    } else {
+        for (size_t i = 0; i < json_array_size(value); i++) {
+            struct where element = {.up = at, .index = i};
+            take_elements(r, json_array_get(value, i), depth - 1, &element);
+        }
+    }
+}
+
+/* Whether the arrays from `axis` on have the sizes of `shape`. Asked before there is a tensor: what is not rectangular
+ * could claim far more elements than the text has. */
+static bool is_rectangle(const json_t *value, const struct shape *shape, int axis, const struct where *at,
+                         struct error *err)
+{
+    if (axis == shape->rank)
+        return true; /* numbers are checked when they are read */
+    if (!json_is_array(value)) {
+        mistake(err, ERR_invalid_tensor, at, "this must be an array of %lld, as its neighbours are, not %s",
+                (long long)shape->dim[axis], json_kind(value));
+        return false;
+    }
+    if ((int64_t)json_array_size(value) != shape->dim[axis]) {
+        mistake(err, ERR_invalid_tensor, at, "this array has %zu elements, its neighbours have %lld",
+                json_array_size(value), (long long)shape->dim[axis]);
+        return false;
+    }
+    bool right = true;
+    for (size_t i = 0; axis + 1 < shape->rank && i < json_array_size(value); i++) {
+        struct where element = {.up = at, .index = i};
+        right = is_rectangle(json_array_get(value, i), shape, axis + 1, &element, err) && right;
+    }
+    return right;
 }
 
 static bool new_tensor(enum dtype dtype, struct shape shape, const struct limits *limits, const struct where *at,
@@ -113,10 +136,7 @@ static bool read_flat(const json_t *value, enum dtype dtype, const struct limits
     }
     if (!new_tensor(dtype, shape, limits, at, &r.tensor, err))
         return false;
-    for (size_t i = 0; i < json_array_size(data); i++) {
-        struct where element = {.up = &at_data, .index = i};
-        r.right = take_number(&r, json_array_get(data, i), &element) && r.right;
-    }
+    take_numbers(&r, data, &at_data);
     if (!r.right) {
         tensor_free(r.tensor);
         return false;
@@ -137,9 +157,10 @@ bool read_tensor(const json_t *value, enum dtype dtype, const struct limits *lim
     }
     struct shape shape;
     struct reading r = {.right = true, .err = err};
-    if (!nested_shape(value, limits, at, &shape, err) || !new_tensor(dtype, shape, limits, at, &r.tensor, err))
+    if (!nested_shape(value, limits, at, &shape, err) || !is_rectangle(value, &shape, 0, at, err) ||
+        !new_tensor(dtype, shape, limits, at, &r.tensor, err))
         return false;
-    take_elements(&r, value, 0, at);
+    take_elements(&r, value, shape.rank, at);
     if (!r.right) {
         tensor_free(r.tensor);
         return false;
