@@ -150,7 +150,7 @@ static err_code check_media_type(const struct exchange *x, struct error *err)
     list_types(types, &list);
     const char *names = list.data != NULL ? list.data : "";
     const char *given = request_header(&x->request, "Content-Type");
-    bool json_only = types[1] == NULL && strcmp(types[0], "application/json") == 0;
+    bool json_only = types == json_alone;
     const char *hint = json_only ? "with curl: --json @file, or -H 'Content-Type: application/json' --data-binary @file"
                                  : "with curl: -H 'Content-Type: text/csv' -T file, or one of the other types";
     if (given == NULL)

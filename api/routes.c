@@ -5,7 +5,7 @@
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define LIMIT(field) offsetof(struct limits, field)
-#define JSON LIST("application/json")
+#define JSON json_alone
 #define PAGED LIST("limit", "after")
 #define FLAT LIST("tensors")
 
