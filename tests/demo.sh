@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The first session of the README as a script: a server, two real data sets, two networks trained, a prediction, gradients. The server is left running.
-# Usage: tests/demo.sh [BINARY]
+# Usage: tests/demo.sh [BINARY [FOLDER]]
 set -euo pipefail
 
 binary=${1:-build/gradd}
 here=$(dirname "$0")
-work=build/demo
+work=${2:-build/demo}
 mkdir -p "$work"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*" | if [ -t 1 ]; then cat; else sed 's/\x1b\[[0-9;]*m//g'; fi; }
@@ -66,9 +66,10 @@ draw() {
 
 # Submits a job, and draws its cost as it falls until the job is finished.
 train() {
-    local job state epoch drawn=-1 points cost first='' epochs
+    local job state epoch drawn=0 points cost first='' epochs
     job=$(call "$url/v1/jobs" --json "$1" | jq -r .id)
     while :; do
+        state=$(call "$url/v1/jobs/$job" | jq -r .state)
         points=$(call "$url/v1/jobs/$job/costs?after=$drawn&max_points=8")
         while read -r step epoch cost; do
             first=${first:-$cost}
@@ -76,7 +77,6 @@ train() {
             draw "$epoch" "$epochs" "$cost" "$first"
             drawn=$step
         done < <(jq -r '.points[] | "\(.step) \(.epoch) \(.cost)"' <<<"$points")
-        state=$(call "$url/v1/jobs/$job" | jq -r .state)
         case $state in queued | running) sleep 0.4 ;; *) break ;; esac
     done
     call "$url/v1/jobs/$job" | jq -r '"  \(.state): \(.steps) steps, cost \(.cost), version \(.version), digest \(.digest[:16])..."'

@@ -2,8 +2,8 @@
 BEGIN { FS = ","; printf "{\"rows\": [" }
 NR == 1 { for (i = 1; i < NF; i++) name[i] = $i; next }
 {
-    printf "%s{", NR > 2 ? ", " : ""
-    for (i = 1; i < NF; i++) printf "%s\"%s\": %s", i > 1 ? ", " : "", name[i], $i
+    printf("%s{", NR > 2 ? ", " : "")
+    for (i = 1; i < NF; i++) printf("%s\"%s\": %s", i > 1 ? ", " : "", name[i], $i)
     printf "}"
 }
 END { print "]}" }
