@@ -23,7 +23,7 @@ struct visit {
 
 struct walk {
     struct builder b;
-    uint64_t *budget;
+    uint64_t budget;      /* nodes that may still be looked at */
     node_id first;        /* the lowest wrt: nodes before it lead nowhere */
     unsigned char *marks; /* a node each, of LISTED and LEADS */
     node_id *gradients;   /* a node each: the gradient's id + 1; 0 while nothing has arrived */
@@ -94,9 +94,9 @@ static err_code list_what_makes(struct walk *w, node_id of)
     while (w->depth > 0) {
         struct visit *top = &w->stack[w->depth - 1];
         const struct node *n = graph_node(w->b.graph, top->id);
-        if (*w->budget == 0)
+        if (w->budget == 0)
             return error_set(w->b.err, ERR_limit_exceeded, "the gradients take too many steps to work out");
-        --*w->budget;
+        w->budget--;
         if (top->next < n->input_count) {
             node_id input = n->inputs[top->next++];
             if (input >= w->first)
@@ -138,7 +138,7 @@ static err_code walk_back(struct walk *w)
 err_code gradient_within(struct graph *g, node_id of, node_id cotangent, const node_id *wrt, size_t count,
                          uint64_t *budget, node_id *ret, struct error *err)
 {
-    struct walk w = {.b = {.graph = g, .err = err}, .budget = budget};
+    struct walk w = {.b = {.graph = g, .err = err}, .budget = *budget};
     err_code code = walk_start(&w, of, wrt, count);
     if (code == ERR_ok)
         code = list_what_makes(&w, of);
@@ -149,6 +149,7 @@ err_code gradient_within(struct graph *g, node_id of, node_id cotangent, const n
     }
     for (size_t i = 0; i < count && code == ERR_ok; i++)
         ret[i] = wrt[i] <= of && w.gradients[wrt[i]] ? w.gradients[wrt[i]] - 1 : NODE_NONE;
+    *budget = w.budget;
     walk_end(&w);
     return code;
 }

@@ -2,6 +2,7 @@
 
 #include "autodiff/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +34,9 @@ static node_id leaf_of(struct local *l, node_id id)
 /* A leaf for what arrives, under a name that is free. */
 static node_id arriving(struct builder *b, struct shape shape)
 {
-    char name[16] = "g";
-    while (graph_find(b->graph, name) != NODE_NONE && strlen(name) + 1 < sizeof name)
-        strcat(name, "_");
+    char name[32] = "g";
+    for (size_t i = 1; graph_find(b->graph, name) != NODE_NONE; i++)
+        (void)snprintf(name, sizeof name, "g_%zu", i);
     return build_input(b, name, shape);
 }
 

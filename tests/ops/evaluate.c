@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,12 @@ void read_values(const char **text, struct array *ret)
         *text += length;
         ret->values[ret->count++] = value;
     }
+}
+
+void array_name(struct array *a, const char *prefix, const char *name)
+{
+    int length = snprintf(a->name, sizeof a->name, "%s%s", prefix, name);
+    assert_in_range(length, 1, sizeof a->name - 1);
 }
 
 void array_free(struct array *a)

@@ -20,6 +20,8 @@ struct array {
 struct shape read_shape(const char **text);
 /* Numbers to the end of the line or to the next word that is none: "1 -0.5 inf". Allocates the array's values. */
 void read_values(const char **text, struct array *ret);
+/* Names an array prefix + name. */
+void array_name(struct array *a, const char *prefix, const char *name);
 void array_free(struct array *a);
 
 /* The graph of a program, its Grad nodes expanded; *ret_of is the node of the name assigned last. */

@@ -58,10 +58,12 @@ static double backpropagate(const struct network *n, struct network *ret)
     return cost;
 }
 
+/* The values stay the caller's. */
 static struct array array_of(const char *name, double *values, int rank, int64_t first, int64_t second)
 {
-    struct array a = {.shape = {.rank = rank, .dim = {first, second}}, .values = values};
-    strcpy(a.name, name);
+    struct array a = {.shape = {.rank = rank, .dim = {first, second}}};
+    a.values = values;
+    array_name(&a, "", name);
     assert_true(shape_elements(a.shape, &a.count));
     return a;
 }
@@ -69,7 +71,7 @@ static struct array array_of(const char *name, double *values, int rank, int64_t
 static void the_network_is_backpropagation(void **state)
 {
     (void)state;
-    struct network n, expected;
+    struct network n = {0}, expected;
     double *all = (double *)&n;
     for (size_t i = 0; i < sizeof n / sizeof *all; i++)
         all[i] = fmod((double)(i * 7919 % 101) / 37, 2) - 1;

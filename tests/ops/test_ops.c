@@ -41,6 +41,14 @@ static size_t differentiable(const struct op_case *c)
     return count;
 }
 
+/* The direction of an input, under a name that no program has; its values stay the input's. */
+static struct array direction_of(const struct case_input *input)
+{
+    struct array direction = input->direction;
+    array_name(&direction, "@", input->direction.name);
+    return direction;
+}
+
 static node_id sum_of_products(struct builder *b, node_id x, node_id y)
 {
     int64_t axes[RANK_MAX];
@@ -85,9 +93,8 @@ static struct derived derive(const struct op_case *c)
     for (size_t i = 0; i < c->input_count; i++) {
         if (!c->inputs[i].differentiable)
             continue;
-        char name[NAME_MAX_LENGTH + 2] = "@";
-        strcat(name, c->inputs[i].values.name);
-        node_id direction = build_input(&b, name, c->inputs[i].direction.shape);
+        struct array named = direction_of(&c->inputs[i]);
+        node_id direction = build_input(&b, named.name, named.shape);
         slope = build_binary(&b, OP_Add, slope, sum_of_products(&b, direction, first[k++]));
     }
     d.outputs[SLOPE] = slope;
@@ -100,16 +107,13 @@ static struct derived derive(const struct op_case *c)
 static void bind_all(struct machine *m, const struct op_case *c)
 {
     struct array cotangent = c->cotangent;
-    strcpy(cotangent.name, "@cotangent");
+    array_name(&cotangent, "@", "cotangent");
     machine_bind(m, &cotangent);
     for (size_t i = 0; i < c->input_count; i++) {
         machine_bind(m, &c->inputs[i].values);
         if (!c->inputs[i].differentiable)
             continue;
-        struct array direction = c->inputs[i].direction;
-        direction.name[0] = '@';
-        direction.name[1] = '\0';
-        strcat(direction.name, c->inputs[i].direction.name);
+        struct array direction = direction_of(&c->inputs[i]);
         machine_bind(m, &direction);
     }
 }

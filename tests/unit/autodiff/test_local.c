@@ -63,7 +63,7 @@ static void corners_of_naming(void **state)
 {
     (void)state;
     formula("f = x * x", 0, "g * x + g * x");
-    formula("g = Sin(x); f = Exp(g) * g", 1, "g_ * _1");
+    formula("g = Sin(x); f = Exp(g) * g", 1, "g_1 * _1");
     formula("f = StopGradient(x)", 0, "0");
     formula("f = grad(x * x, x)", 0, "0");
     formula("f = Where(Greater(x, y), x, y)", 0, "0");
