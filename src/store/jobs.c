@@ -302,22 +302,43 @@ static err_code add_new(struct db *db, const struct addition *a, struct error *e
     return code == ERR_ok ? key_keep(db, a->key, 0, a->job->id, err) : code;
 }
 
+static err_code find_key(struct db *db, const struct store_key *key, struct store_job *ret, bool *ret_found,
+                         struct error *err)
+{
+    struct key_made earlier = {0};
+    err_code code = key_find(db, key, &earlier, err);
+    if (code != ERR_ok)
+        return code;
+    if (earlier.model_id != 0)
+        code = error_set(err, ERR_key_reused, "the key '%s' was used for a model", key->key);
+    else if (earlier.found)
+        code = job_row_find(db, earlier.job, ret, err);
+    if (code == ERR_ok)
+        *ret_found = earlier.found;
+    free(earlier.job);
+    return code;
+}
+
+err_code store_job_find_key(struct store *s, const struct store_key *key, struct store_job *ret, bool *ret_found,
+                            struct error *err)
+{
+    struct db *db;
+    err_code code = readers_take(s->readers, &db, err);
+    if (code != ERR_ok)
+        return code;
+    code = find_key(db, key, ret, ret_found, err);
+    readers_give(s->readers, db);
+    return code;
+}
+
 static err_code add(struct db *db, void *context, struct error *err)
 {
     struct addition *a = context;
-    struct key_made earlier = {0};
-    err_code code = key_find(db, a->key, &earlier, err);
-    if (code != ERR_ok)
+    err_code code = find_key(db, a->key, &a->made, &a->repeated, err);
+    if (code != ERR_ok || a->repeated)
         return code;
-    a->repeated = earlier.found;
-    if (earlier.model_id != 0)
-        code = error_set(err, ERR_key_reused, "the key '%s' was used for a model", a->key->key);
-    else if (!earlier.found)
-        code = add_new(db, a, err);
-    if (code == ERR_ok)
-        code = job_row_find(db, earlier.found ? earlier.job : a->job->id, &a->made, err);
-    free(earlier.job);
-    return code;
+    code = add_new(db, a, err);
+    return code == ERR_ok ? job_row_find(db, a->job->id, &a->made, err) : code;
 }
 
 err_code store_job_add(struct store *s, const struct store_job *j, int64_t max_queued, const struct store_key *key,

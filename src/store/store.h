@@ -184,6 +184,9 @@ struct job_filter {
  * a key as store_model_put. */
 err_code store_job_add(struct store *s, const struct store_job *j, int64_t max_queued, const struct store_key *key,
                        struct store_job *ret, bool *ret_repeated, struct error *err);
+/* The job that an earlier request with the key has made, as it is now: key_reused, gone. *ret_found false: none yet. */
+err_code store_job_find_key(struct store *s, const struct store_key *key, struct store_job *ret, bool *ret_found,
+                            struct error *err);
 err_code store_job_get(struct store *s, const char *id, struct store_job *ret, struct error *err);
 err_code store_job_list(struct store *s, const struct job_filter *filter, struct page page, struct store_job **ret,
                         size_t *ret_count, struct error *err);

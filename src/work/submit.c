@@ -167,7 +167,13 @@ err_code work_submit(struct work *w, const struct job_spec *spec, const char *sp
     struct submission s = {.config = work_config_of(w), .spec = spec};
     struct error found = {0};
     struct train_size size = {0};
-    err_code code = check(&s, &size, &found);
+    bool repeated = false;
+    err_code code = key ? store_job_find_key(s.config->store, key, ret, &repeated, err) : ERR_ok;
+    if (repeated)
+        *ret_repeated = true;
+    if (code != ERR_ok || repeated)
+        return code;
+    code = check(&s, &size, &found);
     if (code == ERR_ok)
         code = error_close(&found, ERR_invalid_job, "the job");
     error_move(err, &found);

@@ -22,8 +22,9 @@ err_code work_start(const struct work_config *config, struct work **ret, struct 
 /* Within 2 s: running jobs are set back to queued. NULL is fine. */
 void work_stop(struct work *w);
 
-/* Checks the job against model, data set and memory, stores it, wakes a worker. `spec_text`: the canonical text. All
- * mistakes are items with pointers into the request
+/* Checks the job against model, data set and memory, stores it, wakes a worker. A request that was answered before, by
+ * its key, is answered before anything is checked: what it names may be gone by now. `spec_text`: the canonical text.
+ * All mistakes are items with pointers into the request
  * ("/bind/X/columns/2"). Results as store_job_add. */
 err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
                      struct store_job *ret, bool *ret_repeated, struct error *err);
