@@ -55,8 +55,8 @@ static err_code check_model(const struct model *m, struct error *err)
 
 /* ---- plans ---- */
 
-err_code plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
-                    struct plan *ret[PHASE_COUNT], struct error *err)
+err_code train_plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                          struct plan *ret[PHASE_COUNT], struct error *err)
 {
     struct plan *plans[PHASE_COUNT] = {0};
     err_code code = check_model(m, err);
@@ -69,7 +69,7 @@ err_code plans_make(const struct model *m, const struct train_spec *spec, const 
             code = cost_plan(m, l->batch[phase], &plans[phase], err);
     }
     if (code != ERR_ok) {
-        plans_free(plans);
+        train_plans_free(plans);
         return code;
     }
     for (int phase = 0; phase < PHASE_COUNT; phase++)
@@ -77,7 +77,7 @@ err_code plans_make(const struct model *m, const struct train_spec *spec, const 
     return ERR_ok;
 }
 
-void plans_free(struct plan *plans[PHASE_COUNT])
+void train_plans_free(struct plan *plans[PHASE_COUNT])
 {
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         plan_free(plans[phase]);
@@ -100,8 +100,8 @@ static void add_bytes(size_t *sum, size_t bytes)
         *sum = SIZE_MAX;
 }
 
-size_t plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
-                    struct plan *const plans[PHASE_COUNT])
+size_t train_plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                          struct plan *const plans[PHASE_COUNT])
 {
     size_t bytes = ((size_t)(l->training + l->validation) + layout_most_rows(l)) * sizeof(uint32_t);
     for (int phase = 0; phase < PHASE_COUNT; phase++)

@@ -6,17 +6,17 @@
 #include "engine/plan.h"
 #include "train/layout.h"
 
-/* ret: PHASE_COUNT plans, NULL for a phase that does not occur; plans_free().
+/* ret: PHASE_COUNT plans, NULL for a phase that does not occur; train_plans_free().
  * Refuses with items that point into the job: no_cost, invalid_value (no parameters), shape_mismatch (an input without
  * batch). */
-err_code plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
-                    struct plan *ret[PHASE_COUNT], struct error *err);
-void plans_free(struct plan *plans[PHASE_COUNT]);
+err_code train_plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                          struct plan *ret[PHASE_COUNT], struct error *err);
+void train_plans_free(struct plan *plans[PHASE_COUNT]);
 
 /* What a trainer with these plans holds while it trains: the arenas, the parameters and the optimizer's state, a copy
  * of both, and 4 bytes a row of the table and of a batch. SIZE_MAX if it is more. */
-size_t plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
-                    struct plan *const plans[PHASE_COUNT]);
+size_t train_plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
+                          struct plan *const plans[PHASE_COUNT]);
 
 /* Whether the optimizer keeps state for parameter p: not where the cost does not depend on it. */
 bool plan_has_state(const struct plan *step, size_t p);

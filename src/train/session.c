@@ -126,7 +126,7 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
     size_t training;
     err_code code = layout_make(&s->spec, s->data.rows, &s->layout, err);
     if (code == ERR_ok)
-        code = plans_make(s->model, &s->spec, &s->layout, s->plans, err);
+        code = train_plans_make(s->model, &s->spec, &s->layout, s->plans, err);
     if (code == ERR_ok)
         code = train_split(&s->spec, s->data.rows, &s->order, &training, err);
     if (code == ERR_ok)
@@ -160,7 +160,7 @@ void session_close(struct session *s)
 {
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         run_free(s->runs[phase]);
-    plans_free(s->plans);
+    train_plans_free(s->plans);
     trained_free(&s->now);
     trained_free(&s->kept);
     free(s->order);

@@ -42,15 +42,15 @@ err_code train_measure(const struct model *m, const struct train_spec *spec, siz
     struct plan *plans[PHASE_COUNT];
     err_code code = layout_make(spec, rows, &layout, err);
     if (code == ERR_ok)
-        code = plans_make(m, spec, &layout, plans, err);
+        code = train_plans_make(m, spec, &layout, plans, err);
     if (code != ERR_ok)
         return code;
     *ret = (struct train_size){
         .steps_per_epoch = layout.steps_per_epoch,
         .steps = layout.steps,
-        .memory_bytes = plans_memory(m, spec, &layout, plans),
+        .memory_bytes = train_plans_memory(m, spec, &layout, plans),
     };
-    plans_free(plans);
+    train_plans_free(plans);
     return ERR_ok;
 }
 

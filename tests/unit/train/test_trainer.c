@@ -200,6 +200,32 @@ static void validation_is_a_mean_over_its_rows_without_dropout(void **state)
     free_model(m);
 }
 
+/* The costs of four steps over 64 ones, of which Dropout keeps half: 2 times what it kept / 64. */
+static void dropout_costs(uint64_t seed, double ret[4])
+{
+    const struct leaf leaves[] = {{"t", {2, {DIM_BATCH, 1}}}, {"w", {0, {0}}}};
+    struct model *m = make_model("cost = ReduceMean(Dropout(1 + 0 * t)) + 0 * w", DTYPE_FLOAT64, leaves, 1, 2);
+    const struct train_spec spec = {.optimizer = {.name = OPTIMIZER_SGD, .learning_rate = 0.1},
+                                    .epochs = 4,
+                                    .batch_size = 64,
+                                    .seed = seed,
+                                    .record_every_steps = 1};
+    assert_int_equal(trace_costs(m, &spec, 64, ret, 4), 4);
+    free_model(m);
+}
+
+static void dropout_is_a_function_of_seed_and_step(void **state)
+{
+    double costs[4], again[4], other[4];
+    (void)state;
+    dropout_costs(1, costs);
+    dropout_costs(1, again);
+    dropout_costs(2, other);
+    assert_memory_equal(costs, again, sizeof costs);
+    assert_memory_not_equal(costs, other, sizeof costs);
+    assert_true(costs[0] != costs[1] || costs[1] != costs[2] || costs[2] != costs[3]);
+}
+
 /* ---- what it comes to ---- */
 
 /* y = X w + c + noise: gradient descent comes to what the normal equations say, by elimination. */
@@ -349,12 +375,12 @@ static void memory_is_what_was_measured(void **state)
 
     size_t plan_sizes = 0, arenas = 0;
     assert_ok(layout_make(&spec, 1000, &layout, &err), &err);
-    assert_ok(plans_make(m, &spec, &layout, plans, &err), &err);
+    assert_ok(train_plans_make(m, &spec, &layout, plans, &err), &err);
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         plan_sizes += plan_bytes(plans[phase]);
         arenas += plan_arena_bytes(plans[phase]);
     }
-    plans_free(plans);
+    train_plans_free(plans);
     const size_t parameters = (size_t)model_parameter_elements(m) * sizeof(float);
     assert_int_equal(size.memory_bytes, arenas + 6 * parameters + 1064 * sizeof(uint32_t));
 
@@ -405,6 +431,23 @@ static void models_that_can_not_be_trained_are_refused(void **state)
             "'k' is (3)");
 }
 
+/* The whole batch of 4 rows folds in two, the one row that is left does not. */
+static void a_batch_that_does_not_fit_the_program_is_refused(void **state)
+{
+    const struct leaf leaves[] = {{"x", {2, {DIM_BATCH, 1}}}, {"w", {0, {0}}}};
+    struct model *m = make_model("cost = ReduceMean(Reshape(x, shape=[2, -1])) * w", DTYPE_FLOAT32, leaves, 1, 2);
+    const struct train_spec spec = {
+        .optimizer = {.name = OPTIMIZER_SGD, .learning_rate = 0.1}, .epochs = 1, .batch_size = 4};
+    struct train_size size;
+    struct error err = {0};
+    (void)state;
+    assert_ok(train_measure(m, &spec, 6, &size, &err), &err);
+    assert_int_not_equal(train_measure(m, &spec, 5, &size, &err), ERR_ok);
+    assert_true(err.item_count > 0);
+    error_clear(&err);
+    free_model(m);
+}
+
 static void cancel_stops_a_step(void **state)
 {
     struct model *m = make_lesson(DTYPE_FLOAT32, 5, 4);
@@ -439,12 +482,14 @@ int main(void)
         cmocka_unit_test(an_epoch_is_a_permutation_of_its_own),
         cmocka_unit_test(points_have_means_over_rows),
         cmocka_unit_test(validation_is_a_mean_over_its_rows_without_dropout),
+        cmocka_unit_test(dropout_is_a_function_of_seed_and_step),
         cmocka_unit_test(linear_regression_is_its_closed_form),
         cmocka_unit_test(what_the_cost_ignores_stays),
         cmocka_unit_test(costs_may_hold_derivatives),
         cmocka_unit_test(slices_do_not_show),
         cmocka_unit_test(memory_is_what_was_measured),
         cmocka_unit_test(models_that_can_not_be_trained_are_refused),
+        cmocka_unit_test(a_batch_that_does_not_fit_the_program_is_refused),
         cmocka_unit_test(cancel_stops_a_step),
     };
     return cmocka_run_group_tests(tests, select_isa, NULL);
