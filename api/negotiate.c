@@ -40,16 +40,15 @@ static int quality_value(const char *text, size_t length)
 /* The q of the parameters in an element of Accept; 1000 if there is none. */
 static int element_quality(const char *element, size_t length)
 {
-    const char *end = element + length;
-    for (const char *p = memchr(element, ';', length); p != NULL; p = memchr(p, ';', (size_t)(end - p))) {
-        p++;
-        while (p < end && (*p == ' ' || *p == '\t'))
-            p++;
-        if (end - p >= 2 && (*p == 'q' || *p == 'Q') && p[1] == '=') {
-            p += 2;
-            size_t digits = strcspn(p, "; \t,");
-            return quality_value(p, digits < (size_t)(end - p) ? digits : (size_t)(end - p));
-        }
+    bool quoted = false;
+    for (size_t i = 0; i < length; i++) {
+        if (element[i] == '"')
+            quoted = !quoted;
+        if (quoted || element[i] != ';')
+            continue;
+        const char *parameter = skip_space(element + i + 1);
+        if ((*parameter == 'q' || *parameter == 'Q') && parameter[1] == '=')
+            return quality_value(parameter + 2, strcspn(parameter + 2, "; \t,"));
     }
     return 1000;
 }
