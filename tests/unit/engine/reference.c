@@ -305,7 +305,7 @@ static int64_t gather_index(int64_t axis, int64_t i, struct shape out, struct sh
     return ravel(from, data);
 }
 
-static void concat(const struct graph *g, const struct node *n, double *const *in, double *out, int64_t count)
+static void concat(const struct graph *g, const struct node *n, double *const *values, double *out, int64_t count)
 {
     const int64_t axis = node_int(n, ATTRIBUTE_axis);
     for (int64_t i = 0; i < count; i++) {
@@ -314,7 +314,7 @@ static void concat(const struct graph *g, const struct node *n, double *const *i
         unravel(i, n->shape, at);
         for (; part + 1 < n->input_count && at[axis] >= graph_node(g, n->inputs[part])->shape.dim[axis]; part++)
             at[axis] -= graph_node(g, n->inputs[part])->shape.dim[axis];
-        out[i] = in[part][ravel(at, graph_node(g, n->inputs[part])->shape)];
+        out[i] = values[n->inputs[part]][ravel(at, graph_node(g, n->inputs[part])->shape)];
     }
 }
 
@@ -362,14 +362,9 @@ static void evaluate(const struct graph *g, node_id id, double **values)
         for (int64_t i = 0; i < count; i++)
             out[i] = in[0][broadcast_index(i, n->shape, shape[0])];
         break;
-    case OP_Concat: {
-        double **parts = calloc(n->input_count + 1, sizeof *parts);
-        for (uint32_t i = 0; i < n->input_count; i++)
-            parts[i] = values[n->inputs[i]];
-        concat(g, n, parts, out, count);
-        free(parts);
+    case OP_Concat:
+        concat(g, n, values, out, count);
         break;
-    }
     case OP_Slice:
         for (int64_t i = 0; i < count; i++)
             out[i] = in[0][slice_index(n, i, n->shape, shape[0])];

@@ -275,7 +275,8 @@ static void a_failed_or_cancelled_run_writes_no_leaf(void **state)
     const node_id w = test_input(&b, 1, &n);
     const node_id index = test_input(&b, 0, NULL);
     const node_id next = build_binary(&b, OP_Add, w, w);
-    const node_id picked = build_op(&b, OP_Gather, (node_id[]){w, index}, 2, NULL, 0);
+    const node_id data = test_input(&b, 1, &n);
+    const node_id picked = build_op(&b, OP_Gather, (node_id[]){data, index}, 2, NULL, 0);
     struct plan_shared shared = {0, w};
     struct plan_spec spec = SPEC(b, next, picked);
     spec.shared = &shared;
@@ -287,6 +288,8 @@ static void a_failed_or_cancelled_run_writes_no_leaf(void **state)
     struct ready r = ready(&spec);
     run_bind_shared(r.run, input_of(&r, &b, w), ws);
     run_bind(r.run, input_of(&r, &b, index), &at);
+    const double values[] = {7, 8, 9};
+    run_bind(r.run, input_of(&r, &b, data), values);
     assert_int_equal(run_execute(r.run, NULL, &err), ERR_index_out_of_range);
     assert_same(ws[2], 3);
     at = -1;
@@ -295,7 +298,7 @@ static void a_failed_or_cancelled_run_writes_no_leaf(void **state)
     cancel = false;
     assert_int_equal(run_execute(r.run, &cancel, &err), ERR_ok);
     assert_same(ws[2], 6);
-    assert_same(output(&r, 1, 0), 3);
+    assert_same(output(&r, 1, 0), 9);
     error_clear(&err);
     ready_free(&r, &b);
 }

@@ -42,6 +42,7 @@ static void check(struct dice *d, enum dtype dtype, enum form form, int64_t m, i
     const node_id left = test_input(&b, 2, form == LEFT_TRANSPOSED ? (int64_t[]){k, m} : (int64_t[]){m, k});
     const node_id right = test_input(&b, 2, form == RIGHT_TRANSPOSED ? (int64_t[]){n, k} : (int64_t[]){k, n});
     const node_id bias = test_input(&b, 1, &n);
+    const size_t leaf_count = graph_size(b.graph);
     double **leaves = random_leaves(b.graph, d, -1, 1);
     double *a = leaves[left], *w = leaves[right];
     node_id out;
@@ -74,7 +75,7 @@ static void check(struct dice *d, enum dtype dtype, enum form form, int64_t m, i
         free(a);
     if (w != leaves[right])
         free(w);
-    values_free(leaves, graph_size(b.graph));
+    values_free(leaves, leaf_count);
     graph_free(b.graph);
 }
 
