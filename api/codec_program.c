@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did you mean", a request */
+enum {
+    GUESSES_MAX = 10,    /* names that are compared with all others for "did you mean", a request */
+    INPUTS_MAX = 200000, /* inputs of all nodes together: a number among them is a node of its own */
+};
 
 bool read_program_text(const json_t *value, const struct limits *limits, const struct where *at, struct text *ret,
                        struct error *err)
@@ -70,6 +73,7 @@ struct node_reader {
     struct names *listed; /* names that may be used without being assigned; NULL: any */
     const char *const *names;
     size_t name_count;
+    size_t input_total; /* of all nodes so far */
     struct error *err;
 };
 
@@ -225,6 +229,12 @@ static bool read_inputs(struct node_reader *r, const json_t *value, const struct
         return false;
     }
     size_t count = json_array_size(value);
+    r->input_total += count;
+    if (r->input_total > INPUTS_MAX) {
+        if (r->input_total - count <= INPUTS_MAX)
+            mistake(r->err, ERR_limit_exceeded, at, "the nodes have over %d inputs, which is the limit", INPUTS_MAX);
+        return false;
+    }
     node_id *inputs = arena_array(r->arena, count + 1, sizeof *inputs);
     struct place *places = arena_array(r->arena, count + 1, sizeof *places);
     if (!inputs || !places)

@@ -335,7 +335,8 @@ static bool check_values(struct reading *r, const struct program *program)
     bool whole = true;
     for (size_t i = 0; i < program_size(program); i++) {
         const struct program_node *n = program_node(program, (node_id)i);
-        if (n->op == OP_Input && n->name && !json_object_get(json_object_get(r->body, "inputs"), n->name)) {
+        if (n->op == OP_Input && n->name && !n->broken &&
+            !json_object_get(json_object_get(r->body, "inputs"), n->name)) {
             error_add(r->err, ERR_missing_input, n->place, "the input '%s' has no value in `inputs`", n->name);
             whole = false;
         }
@@ -349,10 +350,15 @@ static err_code build_graph(struct reading *r, const struct program *program, st
     struct named_shape *known = arena_array(r->request->arena, q->input_count + 1, sizeof *known);
     if (!known)
         return error_set(r->err, ERR_out_of_memory, NULL);
-    for (size_t i = 0; i < q->input_count; i++)
-        known[i] = (struct named_shape){
-            .name = q->inputs[i].name, .shape = q->inputs[i].tensor->shape, .place = q->inputs[i].place};
-    return graph_build(program, known, q->input_count, (size_t)r->limits->nodes, ret, r->err);
+    /* After mistakes in the program the lines that use an input may be lost: then it is not told as unknown. */
+    bool whole = r->err->total == 0;
+    size_t count = 0;
+    for (size_t i = 0; i < q->input_count; i++) {
+        if (whole || program_find(program, q->inputs[i].name) != NODE_NONE)
+            known[count++] = (struct named_shape){
+                .name = q->inputs[i].name, .shape = q->inputs[i].tensor->shape, .place = q->inputs[i].place};
+    }
+    return graph_build(program, known, count, (size_t)r->limits->nodes, ret, r->err);
 }
 
 /* What tells this graph from all others: the program's text, and the names and shapes of its inputs. */
@@ -416,7 +422,9 @@ static void take_program(struct reading *r, struct differentiate_request *ret)
         return;
     }
     json_object_foreach((json_t *)inputs, key, item) names[count++] = key;
-    if (read_program(value, r->limits, names, count, &at, &program, r->err) && check_values(r, program)) {
+    /* An input whose value has a mistake has no shape: what would follow from that is not told. */
+    if (read_program(value, r->limits, names, count, &at, &program, r->err) && check_values(r, program) &&
+        r->request->question.input_count == count) {
         (void)build_graph(r, program, &ret->graph);
         take_defaults(r, program);
         if (read_program_text(value, r->limits, &at, &text, &ignored))
