@@ -2,8 +2,8 @@
 #include "autodiff/gradient.h"
 #include "base/size.h"
 #include "graph/builder.h"
+#include "graph/naming.h"
 #include "graph/simplify.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,31 +57,11 @@ static struct shape written_shape(const struct making *m, node_id written)
     return graph_node(m->planned->bound, written)->shape;
 }
 
-/* A trace names every node: those without a name are _1, _2, ... in the order of the program, past the names that are
- * taken. */
+/* A trace names every node. */
 static err_code name_all(struct planned *p, struct error *err)
 {
-    const struct graph *g = p->bound;
     p->arena = arena_new();
-    const char **names = p->arena ? arena_array(p->arena, graph_size(g) + 1, sizeof *names) : NULL;
-    if (!names)
-        return error_set(err, ERR_out_of_memory, NULL);
-    unsigned next = 1;
-    for (size_t i = 0; i < graph_size(g); i++) {
-        const char *name = graph_node(g, (node_id)i)->name;
-        char numbered[16];
-        while (!name) {
-            int length = snprintf(numbered, sizeof numbered, "_%u", next++);
-            if (graph_find(g, numbered) == NODE_NONE) {
-                name = arena_copy(p->arena, numbered, (size_t)length);
-                if (!name)
-                    return error_set(err, ERR_out_of_memory, NULL);
-            }
-        }
-        names[i] = name;
-    }
-    p->names = names;
-    return ERR_ok;
+    return p->arena ? graph_names(p->bound, p->arena, &p->names, err) : error_set(err, ERR_out_of_memory, NULL);
 }
 
 /* Which of wrt the value does not depend on, by the structure of the graph. */
