@@ -165,8 +165,9 @@ static void take_value(const struct question *q, const struct named_tensor *valu
                          "'%s' is %s, which must be %s with the batch of the other inputs, but its value is %s",
                          value->name, shape_text(leaf->shape, declared), shape_text(expected, bound),
                          shape_text(given, text));
-    } else {
-        r->values[node] = value->tensor;
+    }
+    if (leaf->op == OP_Input && !r->values[node]) {
+        r->values[node] = value->tensor; /* one with a mistake is not missing too */
     }
 }
 
