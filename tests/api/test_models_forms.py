@@ -76,8 +76,8 @@ def test_what_is_not_listed_is_of_the_other_kind(accept):
     declared = ["X, W, b = Input(), Input(), Input()", "y = Input()", "p = Linear(X, W, b)", "cost = MSE(p, y)"]
     model = accept(program=declared, inputs={"X": {"shape": ["batch", 3]}, "y": {"shape": ["batch", 1]}}, cost="cost")
     assert parameter_shapes(model) == {"W": [3, 1], "b": [1]}
-    model = accept(program=["X = Input()", "p = X * w"], parameters={"w": {"shape": [3]}})
-    assert list(model["inputs"]) == ["X"]
+    model = accept(program=["y = Input()", "f = MSE(w, y)"], parameters={"w": {"shape": [3]}})
+    assert model["inputs"] == {"y": {"shape": [3]}}
 
 
 def test_the_forms_agree(accept):
