@@ -1,0 +1,210 @@
+/* Jobs from JSON: defaults, the canonical text, and every mistake at its place. */
+#include "codec_support.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAST "\"model\": \"m\", \"dataset\": \"d\", \"epochs\": 3"
+#define SGD "\"optimizer\": {\"name\": \"SGD\", \"learning_rate\": 0.5}"
+
+struct read_job {
+    struct job_spec spec;
+    char *canonical;
+};
+
+static struct read_job accept(const char *body)
+{
+    struct read_job j = {0};
+    struct error err = {0};
+    err_code code = decode_job_request(body, strlen(body), &test_limits, &j.spec, &j.canonical, &err);
+    if (code != ERR_ok)
+        print_mistakes(&err);
+    assert_int_equal(code, ERR_ok);
+    error_clear(&err);
+    return j;
+}
+
+static void read_job_clear(struct read_job *j)
+{
+    job_spec_clear(&j->spec);
+    free(j->canonical);
+}
+
+static void expect_mistake(const char *body, err_code code, const char *pointer)
+{
+    struct job_spec spec = {0};
+    char *canonical = NULL;
+    struct error err = {0};
+    assert_int_equal(decode_job_request(body, strlen(body), &test_limits, &spec, &canonical, &err), ERR_invalid_job);
+    if (!has_mistake(&err, code, pointer))
+        print_mistakes(&err);
+    assert_true(has_mistake(&err, code, pointer));
+    assert_null(canonical);
+    error_clear(&err);
+}
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct read_job j = accept("{" LEAST ", \"optimizer\": {\"name\": \"AdamW\"}}");
+    const struct train_spec *t = &j.spec.train;
+    assert_string_equal(j.spec.model, "m");
+    assert_string_equal(j.spec.dataset, "d");
+    assert_int_equal(t->epochs, 3);
+    assert_int_equal(t->batch_size, 32);
+    assert_true(t->shuffle);
+    assert_false(t->drop_last);
+    assert_int_equal(t->seed, 0);
+    assert_true(t->validation_fraction == 0);
+    assert_int_equal(t->record_every_steps, 0);
+    assert_int_equal(t->optimizer.name, OPTIMIZER_ADAMW);
+    assert_true(t->optimizer.learning_rate == 0.001);
+    assert_true(t->optimizer.weight_decay == 0.01);
+    assert_int_equal(j.spec.from_version, 0);
+    assert_int_equal(j.spec.priority, 0);
+    read_job_clear(&j);
+}
+
+static void test_all_fields(void **state)
+{
+    (void)state;
+    struct read_job j =
+        accept("{" LEAST ", \"bind\": {\"X\": {\"columns\": [\"a\", \"b\"], \"transform\": \"standardize\"},"
+               " \"y\": {\"columns\": [\"c\"]}},"
+               "\"optimizer\": {\"name\": \"SGD\", \"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": true,"
+               " \"weight_decay\": 0.5}, \"batch_size\": 4, \"shuffle\": false, \"seed\": 9007199254740991,"
+               "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"fail\","
+               "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
+               "\"threads\": 1, \"from_version\": 2}");
+    const struct job_spec *s = &j.spec;
+    assert_int_equal(s->bind_count, 2);
+    assert_string_equal(s->binds[0].input, "X");
+    assert_int_equal(s->binds[0].column_count, 2);
+    assert_string_equal(s->binds[0].columns[1], "b");
+    assert_int_equal(s->binds[0].transform, TRANSFORM_STANDARDIZE);
+    assert_int_equal(s->binds[1].transform, TRANSFORM_NONE);
+    assert_true(s->train.optimizer.momentum == 0.9);
+    assert_true(s->train.optimizer.nesterov);
+    assert_false(s->train.shuffle);
+    assert_true(s->train.drop_last);
+    assert_true(s->train.seed == 9007199254740991u);
+    assert_true(s->train.validation_fraction == 0.25);
+    assert_int_equal(s->train.record_every_steps, 7);
+    assert_int_equal(s->label_count, 2);
+    assert_string_equal(s->labels[1].value, "b:c d");
+    assert_int_equal(s->priority, -100);
+    assert_int_equal(s->from_version, 2);
+    read_job_clear(&j);
+}
+
+/* The text reads back to the same job, and does not depend on how the request was written. */
+static void test_canonical(void **state)
+{
+    (void)state;
+    struct read_job a = accept("{" LEAST ", " SGD ", \"labels\": {\"k\": \"v\"}, \"bind\": {\"X\": {\"columns\": "
+                               "[\"a\"]}}, \"validation\": {\"fraction\": 0.1}, \"record\": {\"every_steps\": 2}}");
+    struct read_job b =
+        accept("{\"record\":{\"every_steps\":2e0},\"optimizer\":{\"learning_rate\":5e-1,\"name\":\"SGD\","
+               "\"momentum\":0},\"validation\":{\"fraction\":0.10},\"priority\":3,\"threads\":1,"
+               "\"labels\":{\"k\":\"v\"},\"bind\":{\"X\":{\"transform\":\"none\",\"columns\":[\"a\"]}},"
+               "\"seed\":0,\"shuffle\":true,\"batch_size\":32,\"from_version\":1," LEAST "}");
+    assert_string_equal(a.canonical, b.canonical);
+    struct job_spec again = {0};
+    struct error err = {0};
+    assert_int_equal(decode_job(a.canonical, &again, &err), ERR_ok);
+    assert_string_equal(again.model, "m");
+    assert_string_equal(again.binds[0].columns[0], "a");
+    assert_true(again.train.optimizer.learning_rate == 0.5);
+    assert_true(again.train.validation_fraction == 0.1);
+    assert_int_equal(again.train.record_every_steps, 2);
+    assert_string_equal(again.labels[0].key, "k");
+    assert_int_equal(again.priority, 0);
+    job_spec_clear(&again);
+    read_job_clear(&a);
+    read_job_clear(&b);
+}
+
+static void test_mistakes(void **state)
+{
+    (void)state;
+    expect_mistake("{}", ERR_missing_field, "/model");
+    expect_mistake("{}", ERR_missing_field, "/dataset");
+    expect_mistake("{}", ERR_missing_field, "/optimizer");
+    expect_mistake("{}", ERR_missing_field, "/epochs");
+    expect_mistake("[]", ERR_wrong_type, "");
+    expect_mistake("{" LEAST ", " SGD ", \"epoch\": 1}", ERR_unknown_field, "/epoch");
+    expect_mistake("{" LEAST ", " SGD ", \"early_stopping\": {}}", ERR_unknown_field, "/early_stopping");
+    expect_mistake("{" LEAST ", " SGD ", \"batch_size\": 0}", ERR_out_of_range, "/batch_size");
+    expect_mistake("{" LEAST ", " SGD ", \"batch_size\": 1.5}", ERR_wrong_type, "/batch_size");
+    expect_mistake("{" LEAST ", " SGD ", \"seed\": -1}", ERR_out_of_range, "/seed");
+    expect_mistake("{" LEAST ", " SGD ", \"seed\": 9007199254740992}", ERR_out_of_range, "/seed");
+    expect_mistake("{" LEAST ", " SGD ", \"shuffle\": 1}", ERR_wrong_type, "/shuffle");
+    expect_mistake("{" LEAST ", " SGD ", \"threads\": 2}", ERR_out_of_range, "/threads");
+    expect_mistake("{" LEAST ", " SGD ", \"priority\": 101}", ERR_out_of_range, "/priority");
+    expect_mistake("{" LEAST ", " SGD ", \"from_version\": 0}", ERR_out_of_range, "/from_version");
+    expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"fraction\": 1}}", ERR_out_of_range, "/validation/fraction");
+    expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"dataset\": \"d\"}}", ERR_unknown_field,
+                   "/validation/dataset");
+    expect_mistake("{" LEAST ", " SGD ", \"record\": {}}", ERR_missing_field, "/record/every_steps");
+    expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"stop\"}", ERR_invalid_value, "/on_nonfinite");
+    expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a:b\": \"c\"}}", ERR_invalid_value, "/labels/a:b");
+    expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a\": \"b\\nc\"}}", ERR_invalid_value, "/labels/a");
+    expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a\": 1}}", ERR_wrong_type, "/labels/a");
+    expect_mistake("{\"model\": \"../m\", \"dataset\": \"d\", \"epochs\": 1, " SGD "}", ERR_invalid_name, "/model");
+}
+
+static void test_mistakes_in_bind(void **state)
+{
+    (void)state;
+    expect_mistake("{" LEAST ", " SGD ", \"bind\": []}", ERR_wrong_type, "/bind");
+    expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {}}}", ERR_missing_field, "/bind/X/columns");
+    expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {\"columns\": []}}}", ERR_wrong_type, "/bind/X/columns");
+    expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {\"columns\": [1]}}}", ERR_wrong_type, "/bind/X/columns/0");
+    expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {\"columns\": [\"a\"], \"transform\": \"standard\"}}}",
+                   ERR_invalid_value, "/bind/X/transform");
+}
+
+static void test_mistakes_in_optimizer(void **state)
+{
+    (void)state;
+    expect_mistake("{" LEAST ", \"optimizer\": \"SGD\"}", ERR_wrong_type, "/optimizer");
+    expect_mistake("{" LEAST ", \"optimizer\": {}}", ERR_missing_field, "/optimizer/name");
+    expect_mistake("{" LEAST ", \"optimizer\": {\"name\": \"Adma\"}}", ERR_invalid_value, "/optimizer/name");
+    expect_mistake("{" LEAST ", \"optimizer\": {\"name\": \"SGD\"}}", ERR_missing_field, "/optimizer/learning_rate");
+    expect_mistake("{" LEAST ", \"optimizer\": {\"name\": \"Adam\", \"momentum\": 0.9}}", ERR_unknown_field,
+                   "/optimizer/momentum");
+    expect_mistake("{" LEAST ", \"optimizer\": {\"name\": \"Adam\", \"learning_rate\": 0}}", ERR_out_of_range,
+                   "/optimizer/learning_rate");
+    expect_mistake("{" LEAST ", \"optimizer\": {\"name\": \"Adam\", \"beta1\": 1}}", ERR_out_of_range,
+                   "/optimizer/beta1");
+}
+
+static void test_patch(void **state)
+{
+    (void)state;
+    int64_t priority = 0;
+    struct error err = {0};
+    assert_int_equal(decode_job_patch("{\"priority\": -5}", 16, &test_limits, &priority, &err), ERR_ok);
+    assert_int_equal(priority, -5);
+    assert_int_equal(decode_job_patch("{\"priority\": 500}", 17, &test_limits, &priority, &err), ERR_invalid_request);
+    assert_true(has_mistake(&err, ERR_out_of_range, "/priority"));
+    error_clear(&err);
+    assert_int_equal(decode_job_patch("{\"state\": \"x\"}", 14, &test_limits, &priority, &err), ERR_invalid_request);
+    assert_true(has_mistake(&err, ERR_unknown_field, "/state"));
+    assert_true(has_mistake(&err, ERR_missing_field, "/priority"));
+    assert_int_equal(priority, -5);
+    error_clear(&err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_all_fields),
+        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_mistakes_in_bind),
+        cmocka_unit_test(test_mistakes_in_optimizer),
+        cmocka_unit_test(test_patch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
