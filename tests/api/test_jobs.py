@@ -1,0 +1,308 @@
+"""Jobs: submitted, watched, stopped and deleted, and what is refused."""
+import time
+
+import pytest
+
+X = [[i / 20, (i * 7 % 20) / 20] for i in range(20)]
+Y = [[2 * a - b + 0.5] for a, b in X]
+MODEL = {
+    "program": "p = Linear(X, W, b)\ncost = MSE(p, y)",
+    "inputs": {"X": {"shape": ["batch", 2]}, "y": {"shape": ["batch", 1]}},
+    "parameters": {"W": {}, "b": {}},
+    "cost": "cost",
+}
+FINISHED = {"succeeded", "failed", "cancelled"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def resources(server):
+    import requests
+
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.put(server.url + "/v1/models/line", json=MODEL).status_code in (200, 201)
+        table = {"columns": {"X": X, "y": Y}}
+        assert session.put(server.url + "/v1/datasets/line", json=table).status_code in (200, 201)
+
+
+def job(**changes):
+    body = {
+        "model": "line", "dataset": "line", "optimizer": {"name": "SGD", "learning_rate": 0.1}, "epochs": 50,
+        "batch_size": 4, "seed": 3, **changes,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def problem(answer, status, code):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    document = answer.json()
+    assert document["type"] == f"/problems/{code}", document
+    return document
+
+
+def submit(client, **changes):
+    answer = client.post("/v1/jobs", json=job(**changes))
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == "/v1/jobs/" + answer.json()["id"]
+    return answer.json()["id"]
+
+
+def wait(client, identity, states=FINISHED, seconds=30):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        body = client.get(f"/v1/jobs/{identity}").json()
+        if body["state"] in states:
+            return body
+        time.sleep(0.01)
+    raise AssertionError(f"the job is still {body['state']}: {body}")
+
+
+@pytest.fixture
+def long_job(client):
+    """A job that trains until it is stopped."""
+    n = 20000
+    client.put("/v1/datasets/long", json={"columns": {"X": [[i % 7, i % 5] for i in range(n)],
+                                                      "y": [[i % 3] for i in range(n)]}})
+    identity = submit(client, dataset="long", epochs=100000, batch_size=2,
+                      optimizer={"name": "SGD", "learning_rate": 1e-6})
+    yield identity
+    client.post(f"/v1/jobs/{identity}/cancel")
+
+
+def test_job_from_start_to_end(client):
+    identity = submit(client, labels={"team": "a"}, validation={"fraction": 0.2}, epochs=500, from_version=1)
+    body = wait(client, identity)
+    assert body["state"] == "succeeded", body
+    assert (body["model"], body["dataset"], body["epochs"], body["labels"]) == ("line", "line", 500, {"team": "a"})
+    assert (body["epoch"], body["step"], body["steps"], body["progress"]) == (500, 2000, 2000, 1)
+    assert body["optimizer"] == {
+        "name": "SGD", "learning_rate": 0.1, "momentum": 0, "nesterov": False, "weight_decay": 0
+    }
+    assert (body["seed"], body["batch_size"], body["threads"], body["from_version"]) == (3, 4, 1, 1)
+    assert body["created_at"] <= body["started_at"] <= body["finished_at"]
+    assert body["best_cost"] <= body["validation_cost"] and body["cost"] < 1e-3
+    assert body["error"] is None and body["eta_seconds"] is None and body["attempts"] == 1
+    assert body["memory_bytes"] > 0
+    versions = client.get("/v1/models/line/versions?limit=1000").json()["items"]
+    made = next(version for version in versions if version["job"] == identity)
+    assert (made["version"], made["digest"]) == (body["version"], body["digest"])
+    assert body["lineage"]["final_digest"] == body["digest"]
+    assert body["lineage"]["start_digest"] == versions[0]["digest"]
+    assert body["lineage"]["dataset_digest"] == client.get("/v1/datasets/line").json()["digest"]
+    parameters = client.get(f"/v1/models/line/parameters?version={body['version']}").json()["parameters"]
+    assert parameters["W"] == [[pytest.approx(2, abs=0.05)], [pytest.approx(-1, abs=0.05)]]
+
+
+def test_the_same_job_has_the_same_bits(client):
+    first, second = (wait(client, submit(client, from_version=1)) for _ in range(2))
+    assert first["digest"] == second["digest"] is not None
+    assert wait(client, submit(client, from_version=1, seed=4))["digest"] != first["digest"]
+    points = [client.get(f"/v1/jobs/{body['id']}/costs").json()["points"] for body in (first, second)]
+    for point in points[0] + points[1]:
+        del point["time"]
+    assert points[0] == points[1]
+
+
+def test_costs(client):
+    identity = submit(client, epochs=40, validation={"fraction": 0.25}, record={"every_steps": 3}, from_version=1)
+    wait(client, identity)
+    answer = client.get(f"/v1/jobs/{identity}/costs")
+    body = answer.json()
+    points = body["points"]
+    assert (body["sampled"], body["total"]) == (False, len(points))
+    steps = [point["step"] for point in points]
+    assert steps == sorted(set(steps)) and steps[-1] == 160
+    assert {step for step in range(3, 161, 3)} <= set(steps) and {4 * epoch for epoch in range(1, 41)} <= set(steps)
+    for point in points:
+        assert (point["validation_cost"] is not None) == (point["step"] % 4 == 0)
+        assert point["learning_rate"] == 0.1
+        assert point["epoch"] == (point["step"] + 3) // 4
+    assert points[-1]["cost"] < points[0]["cost"]
+    rest = client.get(f"/v1/jobs/{identity}/costs?after={steps[9]}").json()
+    assert (rest["points"], rest["total"]) == (points[10:], len(points))
+    sample = client.get(f"/v1/jobs/{identity}/costs?max_points=10").json()
+    assert sample["sampled"] and 4 <= len(sample["points"]) <= 10 and sample["total"] == len(points)
+    costs = [point["cost"] for point in points]
+    assert all(point in points for point in sample["points"])
+    assert sample["points"][0] == points[0] and sample["points"][-1] == points[-1]
+    assert {min(costs), max(costs)} <= {point["cost"] for point in sample["points"]}
+    again = client.get(f"/v1/jobs/{identity}/costs", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    for query in ["max_points=3", "after=-1", "after=x", "from=1"]:
+        assert client.get(f"/v1/jobs/{identity}/costs?{query}").status_code == 422, query
+
+
+def test_transforms_and_rows(client):
+    client.put("/v1/datasets/people", json={
+        "header": ["age", "town", "income"],
+        "rows": [[20 + i, ["Rome", "Oslo", "Lima"][i % 3], 1000 + 10 * i + 50 * (i % 3)] for i in range(30)],
+    })
+    answer = client.put("/v1/models/income", json={
+        "program": "p = age @ A + town @ T + b\ncost = MSE(p, income)",
+        "inputs": {"age": {"shape": ["batch", 1]}, "town": {"shape": ["batch", 3]}, "income": {"shape": ["batch", 1]}},
+        "parameters": {"A": {"shape": [1, 1]}, "T": {"shape": [3, 1]}, "b": {"shape": [1]}}, "cost": "cost",
+    })
+    assert answer.status_code == 201, answer.text
+    bind = {
+        "age": {"columns": ["age"], "transform": "standardize"},
+        "town": {"columns": ["town"], "transform": "one_hot"},
+        "income": {"columns": ["income"], "transform": "minmax"},
+    }
+    identity = submit(client, model="income", dataset="people", bind=bind, epochs=300)
+    body = wait(client, identity)
+    assert body["state"] == "succeeded", body
+    assert body["bind"] == bind
+    answer = client.post("/v1/models/income/predict", json={"rows": [{"age": 30, "town": "Oslo"}]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"] == [{"income": pytest.approx(1150, rel=0.02)}]
+
+
+def test_cancel(client, long_job):
+    body = wait(client, long_job, {"running"})
+    assert body["state"] == "running"
+    start = time.monotonic()
+    answer = client.post(f"/v1/jobs/{long_job}/cancel")
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert time.monotonic() - start < 1
+    body = client.get(f"/v1/jobs/{long_job}").json()
+    assert body["state"] == "cancelled" and body["finished_at"] and body["version"] is None
+    for action in ["cancel", "pause", "resume"]:
+        problem(client.post(f"/v1/jobs/{long_job}/{action}"), 409, "wrong_state")
+    assert client.delete(f"/v1/jobs/{long_job}").status_code == 204
+
+
+def test_pause_and_resume(client, long_job):
+    wait(client, long_job, {"running"})
+    assert client.post(f"/v1/jobs/{long_job}/pause").json()["state"] == "paused"
+    problem(client.post(f"/v1/jobs/{long_job}/pause"), 409, "wrong_state")
+    problem(client.delete(f"/v1/jobs/{long_job}"), 409, "wrong_state")
+    answer = client.patch(f"/v1/jobs/{long_job}", json={"priority": 5})
+    assert (answer.status_code, answer.json()["priority"]) == (200, 5)
+    assert client.post(f"/v1/jobs/{long_job}/resume").json()["state"] in ("queued", "running")
+    assert wait(client, long_job, {"running"})["attempts"] == 2
+
+
+def test_running_job_holds_what_it_uses(client, long_job):
+    running = wait(client, long_job, {"running"})
+    assert running["finished_at"] is None
+    problem(client.patch(f"/v1/jobs/{long_job}", json={"priority": 5}), 409, "wrong_state")
+    problem(client.delete(f"/v1/jobs/{long_job}"), 409, "wrong_state")
+    problem(client.delete("/v1/datasets/long"), 409, "in_use")
+    problem(client.put("/v1/datasets/long", json={"columns": {"X": [[1, 2]], "y": [[1]]}}), 409, "in_use")
+    problem(client.put("/v1/models/line", json={**MODEL, "seed": 99}), 409, "in_use")
+    problem(client.delete("/v1/models/line?cascade=true"), 409, "in_use")
+    assert client.get("/v1/datasets/long").json()["rows"] == 20000
+    end = time.monotonic() + 20
+    while time.monotonic() < end and not running["eta_seconds"]:
+        running = client.get(f"/v1/jobs/{long_job}").json()
+    assert running["step"] > 0 and running["eta_seconds"] > 0 and 0 < running["progress"] < 1
+    assert running["samples_per_second"] > 0
+
+
+def test_failure_says_why(client):
+    identity = submit(client, optimizer={"name": "SGD", "learning_rate": 1e30}, epochs=500)
+    body = wait(client, identity)
+    assert body["state"] == "failed"
+    assert body["error"]["type"] == "/problems/nonfinite"
+    assert "step" in body["error"]["detail"]
+    assert body["version"] is None
+
+
+def test_delete(client):
+    identity = submit(client, epochs=1)
+    wait(client, identity)
+    answer = client.delete(f"/v1/jobs/{identity}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    for call in [client.get, client.delete]:
+        problem(call(f"/v1/jobs/{identity}"), 404, "not_found")
+    problem(client.get(f"/v1/jobs/{identity}/costs"), 404, "not_found")
+    problem(client.post(f"/v1/jobs/{identity}/cancel"), 404, "not_found")
+    problem(client.get("/v1/jobs/1"), 404, "not_found")
+
+
+def test_list(client):
+    mine = [submit(client, epochs=1, labels={"list": "x y"}) for _ in range(3)]
+    for identity in mine:
+        wait(client, identity)
+    query = {"label": "list:x y", "state": "succeeded", "model": "line"}
+    answer = client.get("/v1/jobs", params={**query, "limit": 2})
+    assert [item["id"] for item in answer.json()["items"]] == mine[:2]
+    rest = client.get(answer.links["next"]["url"])
+    assert [item["id"] for item in rest.json()["items"]] == mine[2:]
+    newest = client.get("/v1/jobs", params={**query, "sort": "-created_at"}).json()
+    assert [item["id"] for item in newest["items"]] == mine[::-1]
+    assert newest["items"][0] == client.get(f"/v1/jobs/{mine[2]}").json()
+    assert client.get("/v1/jobs", params={**query, "model": "other"}).json()["items"] == []
+    for bad in ["state=done", "label=x", "sort=cost", "limit=0", "stat=queued"]:
+        assert client.get("/v1/jobs?" + bad).status_code == 422, bad
+
+
+def test_etag_changes_with_the_job(client):
+    identity = submit(client, epochs=1)
+    wait(client, identity)
+    answer = client.get(f"/v1/jobs/{identity}")
+    again = client.get(f"/v1/jobs/{identity}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_idempotency_key_outlives_what_the_job_names(client):
+    client.put("/v1/models/keyed-line", json=MODEL)
+    body, key = job(model="keyed-line", epochs=1), {"Idempotency-Key": "job-key-1"}
+    first = client.post("/v1/jobs", json=body, headers=key)
+    assert first.status_code == 202
+    identity = first.json()["id"]
+    wait(client, identity)
+    client.put("/v1/models/keyed-line", json={**MODEL, "program": "cost = Sum(X * w)", "inputs": {
+        "X": {"shape": ["batch", 2]}}, "parameters": {"w": {"shape": [2]}}})
+    again = client.post("/v1/jobs", json=body, headers=key)
+    assert (again.status_code, again.headers["Location"]) == (202, first.headers["Location"])
+    assert again.json()["state"] == "succeeded" and again.json()["version"] is None
+    problem(client.post("/v1/jobs", json=job(epochs=2), headers=key), 422, "key_reused")
+    client.delete(f"/v1/jobs/{identity}")
+    problem(client.post("/v1/jobs", json=body, headers=key), 410, "gone")
+
+
+BAD_JOBS = {
+    "no model": ({"model": "nowhere"}, "unknown_model", "/model"),
+    "no data set": ({"dataset": "nowhere"}, "unknown_dataset", "/dataset"),
+    "no version": ({"from_version": 99999}, "unknown_version", "/from_version"),
+    "unknown field": ({"epoch": 3}, "unknown_field", "/epoch"),
+    "epochs missing": ({"epochs": None}, "missing_field", "/epochs"),
+    "epochs": ({"epochs": 0}, "out_of_range", "/epochs"),
+    "threads": ({"threads": 2}, "out_of_range", "/threads"),
+    "optimizer": ({"optimizer": {"name": "Adma"}}, "invalid_value", "/optimizer/name"),
+    "learning rate": ({"optimizer": {"name": "SGD"}}, "missing_field", "/optimizer/learning_rate"),
+    "unknown input": ({"bind": {"Z": {"columns": ["X"]}}}, "unknown_name", "/bind/Z"),
+    "unknown column": ({"bind": {"X": {"columns": ["Q"]}}}, "unknown_column", "/bind/X/columns/0"),
+    "counts": ({"bind": {"X": {"columns": ["X", "y"]}}}, "shape_mismatch", "/bind/X"),
+    "transform": ({"bind": {"X": {"columns": ["X"], "transform": "one_hot"}}}, "wrong_type", "/bind/X/columns/0"),
+    "too many points": ({"epochs": 10000000}, "limit_exceeded", None),
+}
+
+
+@pytest.mark.parametrize("case", BAD_JOBS)
+def test_bad_jobs(client, case):
+    changes, code, pointer = BAD_JOBS[case]
+    before = client.get("/v1/jobs?sort=-created_at&limit=1").json()["items"]
+    document = problem(client.post("/v1/jobs", json=job(**changes)), 422, "invalid_job")
+    found = [(item["code"], item.get("pointer")) for item in document["errors"]]
+    assert any(c == code and pointer in (None, p) for c, p in found), document
+    assert client.get("/v1/jobs?sort=-created_at&limit=1").json()["items"] == before
+
+
+def test_all_errors_at_once(client):
+    document = problem(
+        client.post("/v1/jobs", json={"model": "nowhere", "epochs": -1, "optimizer": {"name": "SGD", "momentum": 2}}),
+        422, "invalid_job",
+    )
+    assert {(item["code"], item["pointer"]) for item in document["errors"]} == {
+        ("missing_field", "/dataset"), ("out_of_range", "/epochs"), ("missing_field", "/optimizer/learning_rate"),
+        ("out_of_range", "/optimizer/momentum"),
+    }
+
+
+def test_model_without_cost(client):
+    client.put("/v1/models/costless", json={key: value for key, value in MODEL.items() if key != "cost"})
+    document = problem(client.post("/v1/jobs", json=job(model="costless")), 422, "invalid_job")
+    assert document["errors"][0]["code"] == "no_cost"
