@@ -123,7 +123,7 @@ static bool read_attribute_value(struct node_reader *r, const json_t *value, con
     case KIND_TENSOR:
         return read_constant(r, value, at, ret);
     case KIND_INTS:
-        right = read_wholes(value, -WHOLE_MAX, WHOLE_MAX, 4 * RANK_MAX, at, &items, &ret->ints.count, r->err);
+        right = read_wholes(value, -WHOLE_MAX, WHOLE_MAX, (size_t)4 * RANK_MAX, at, &items, &ret->ints.count, r->err);
         if (right) {
             int64_t *kept = arena_array(r->arena, ret->ints.count + 1, sizeof *kept);
             if (kept)
@@ -320,7 +320,7 @@ bool read_nodes(const json_t *value, const struct limits *limits, const char *co
                             .err = err};
     r.listed = names ? names_new() : NULL;
     bool made = r.arena && r.program && (!names || r.listed);
-    for (size_t i = 0; made && i < name_count; i++)
+    for (size_t i = 0; made && names && i < name_count; i++)
         made = names_put(r.listed, names[i], strlen(names[i]), i);
     if (!made)
         error_set(err, ERR_out_of_memory, NULL);

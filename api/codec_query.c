@@ -201,9 +201,10 @@ static void take_rows(struct reading *r)
 /* Tensors that the request may come to own: a bound, counted before anything is read. */
 static size_t count_tensors(const json_t *body)
 {
-    size_t count = json_object_size(json_object_get(body, "inputs")) + 1, i;
-    const json_t *row;
-    json_array_foreach(json_object_get(body, "rows"), i, row) count += json_object_size(row);
+    size_t count = json_object_size(json_object_get(body, "inputs")) + 1;
+    const json_t *rows = json_object_get(body, "rows");
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        count += json_object_size(json_array_get(rows, i));
     return count;
 }
 

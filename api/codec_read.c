@@ -320,7 +320,6 @@ void put_value(struct json *j, const json_t *value)
 {
     const char *key;
     json_t *item;
-    size_t i;
     switch (json_typeof(value)) {
     case JSON_OBJECT:
         put_object(j);
@@ -333,7 +332,8 @@ void put_value(struct json *j, const json_t *value)
         return;
     case JSON_ARRAY:
         put_array(j);
-        json_array_foreach(value, i, item) put_value(j, item);
+        for (size_t i = 0; i < json_array_size(value); i++)
+            put_value(j, json_array_get(value, i));
         put_array_end(j);
         return;
     case JSON_STRING:
