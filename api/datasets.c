@@ -179,8 +179,9 @@ static err_code read_excerpt(struct excerpt *e, const struct app *app, const cha
     return code == ERR_ok ? read_rows(e, app, limit, err) : code;
 }
 
-static void put_cell(struct json *j, const struct column *c, double *values)
+static void put_cell(struct json *j, const struct excerpt *e, int64_t row, const struct column *c)
 {
+    double *values = e->values + (size_t)row * e->info.width + c->offset;
     put_key(j, c->name);
     if (c->type == COLUMN_CATEGORY) {
         size_t code = (size_t)values[0];
@@ -200,10 +201,9 @@ static void put_rows(struct text *to, const struct excerpt *e)
     put_key(&j, "rows");
     put_array(&j);
     for (int64_t row = 0; row < e->count; row++) {
-        double *values = e->values + (size_t)row * e->info.width;
         put_object(&j);
         for (size_t i = 0; i < e->info.column_count; i++)
-            put_cell(&j, &e->info.columns[i], values + e->info.columns[i].offset);
+            put_cell(&j, e, row, &e->info.columns[i]);
         put_object_end(&j);
     }
     put_array_end(&j);
