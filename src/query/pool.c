@@ -166,17 +166,9 @@ void pool_free(struct pool *p)
     free(p);
 }
 
-err_code pool_submit(struct pool *p, pool_task *call, void *context, atomic_bool *cancel, int64_t seconds,
-                     struct error *err)
+/* Takes the task over, unless it is refused. */
+static err_code enqueue(struct pool *p, struct task *t)
 {
-    struct task *t = calloc(1, sizeof *t);
-    if (!t) {
-        return error_set(err, ERR_out_of_memory, NULL);
-    }
-    t->call = call;
-    t->context = context;
-    t->cancel = cancel;
-    t->deadline = cancel && seconds > 0 ? clock_monotonic() + seconds * 1000000000 : INT64_MAX;
     err_code refused = ERR_ok;
     pthread_mutex_lock(&p->mutex);
     if (p->ending) {
@@ -193,11 +185,29 @@ err_code pool_submit(struct pool *p, pool_task *call, void *context, atomic_bool
         }
     }
     pthread_mutex_unlock(&p->mutex);
-    if (refused != ERR_ok) {
-        free(t);
-        return refused == ERR_stopping
-                   ? error_set(err, refused, "the server is stopping")
-                   : error_set(err, refused, "%zu requests wait for the compute pool already", p->queue_max);
+    return refused;
+}
+
+err_code pool_submit(struct pool *p, pool_task *task, void *context, atomic_bool *cancel, int64_t seconds,
+                     struct error *err)
+{
+    struct task *t = calloc(1, sizeof *t);
+    if (!t) {
+        return error_set(err, ERR_out_of_memory, NULL);
     }
-    return ERR_ok;
+    t->call = task;
+    t->context = context;
+    t->cancel = cancel;
+    t->deadline = cancel && seconds > 0 ? clock_monotonic() + seconds * 1000000000 : INT64_MAX;
+    err_code code = enqueue(p, t);
+    if (code != ERR_ok) {
+        free(t);
+    }
+    if (code == ERR_stopping) {
+        return error_set(err, code, "the server is stopping");
+    }
+    if (code == ERR_too_busy) {
+        return error_set(err, code, "%zu requests wait for the compute pool already", p->queue_max);
+    }
+    return code;
 }

@@ -260,7 +260,7 @@ static void *ask_for_many(void *context)
 static void many_threads_and_a_small_bound(void **state)
 {
     struct making m = {.bytes = VALUE_BYTES};
-    struct cache *c = new_cache(10 * VALUE_BYTES);
+    struct cache *c = new_cache((size_t)10 * VALUE_BYTES);
     pthread_t threads[THREADS];
     struct asking asking[THREADS];
     (void)state;

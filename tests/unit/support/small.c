@@ -105,6 +105,7 @@ err_code small_decode_model(const char *spec, const struct limits *limits, struc
     assert_non_null(copy);
     const char *head = strtok_r(copy, "\n", &rest);
     enum dtype type = DTYPE_FLOAT32;
+    /* NOLINTNEXTLINE(cert-err34-c): the tests' own text */
     bool right = head && sscanf(head, "%15s %llu", dtype, &seed) == 2 && dtype_find(dtype, &type);
     while (right) {
         char *line = strtok_r(NULL, "\n", &rest);
