@@ -20,14 +20,14 @@ def resources(server):
 
     with requests.Session() as session:
         session.trust_env = False
-        assert session.put(server.url + "/v1/models/line", json=MODEL).status_code in (200, 201)
+        assert session.put(server.url + "/v1/models/job-line", json=MODEL).status_code in (200, 201)
         table = {"columns": {"X": X, "y": Y}}
-        assert session.put(server.url + "/v1/datasets/line", json=table).status_code in (200, 201)
+        assert session.put(server.url + "/v1/datasets/job-line", json=table).status_code in (200, 201)
 
 
 def job(**changes):
     body = {
-        "model": "line", "dataset": "line", "optimizer": {"name": "SGD", "learning_rate": 0.1}, "epochs": 50,
+        "model": "job-line", "dataset": "job-line", "optimizer": {"name": "SGD", "learning_rate": 0.1}, "epochs": 50,
         "batch_size": 4, "seed": 3, **changes,
     }
     return {key: value for key, value in body.items() if value is not None}
@@ -62,9 +62,9 @@ def wait(client, identity, states=FINISHED, seconds=30):
 def long_job(client):
     """A job that trains until it is stopped."""
     n = 20000
-    client.put("/v1/datasets/long", json={"columns": {"X": [[i % 7, i % 5] for i in range(n)],
+    client.put("/v1/datasets/job-long", json={"columns": {"X": [[i % 7, i % 5] for i in range(n)],
                                                       "y": [[i % 3] for i in range(n)]}})
-    identity = submit(client, dataset="long", epochs=100000, batch_size=2,
+    identity = submit(client, dataset="job-long", epochs=100000, batch_size=2,
                       optimizer={"name": "SGD", "learning_rate": 1e-6})
     yield identity
     client.post(f"/v1/jobs/{identity}/cancel")
@@ -74,7 +74,7 @@ def test_job_from_start_to_end(client):
     identity = submit(client, labels={"team": "a"}, validation={"fraction": 0.2}, epochs=500, from_version=1)
     body = wait(client, identity)
     assert body["state"] == "succeeded", body
-    assert (body["model"], body["dataset"], body["epochs"], body["labels"]) == ("line", "line", 500, {"team": "a"})
+    assert (body["model"], body["dataset"], body["epochs"], body["labels"]) == ("job-line", "job-line", 500, {"team": "a"})
     assert (body["epoch"], body["step"], body["steps"], body["progress"]) == (500, 2000, 2000, 1)
     assert body["optimizer"] == {
         "name": "SGD", "learning_rate": 0.1, "momentum": 0, "nesterov": False, "weight_decay": 0
@@ -84,13 +84,13 @@ def test_job_from_start_to_end(client):
     assert body["best_cost"] <= body["validation_cost"] and body["cost"] < 1e-3
     assert body["error"] is None and body["eta_seconds"] is None and body["attempts"] == 1
     assert body["memory_bytes"] > 0
-    versions = client.get("/v1/models/line/versions?limit=1000").json()["items"]
+    versions = client.get("/v1/models/job-line/versions?limit=1000").json()["items"]
     made = next(version for version in versions if version["job"] == identity)
     assert (made["version"], made["digest"]) == (body["version"], body["digest"])
     assert body["lineage"]["final_digest"] == body["digest"]
     assert body["lineage"]["start_digest"] == versions[0]["digest"]
-    assert body["lineage"]["dataset_digest"] == client.get("/v1/datasets/line").json()["digest"]
-    parameters = client.get(f"/v1/models/line/parameters?version={body['version']}").json()["parameters"]
+    assert body["lineage"]["dataset_digest"] == client.get("/v1/datasets/job-line").json()["digest"]
+    parameters = client.get(f"/v1/models/job-line/parameters?version={body['version']}").json()["parameters"]
     assert parameters["W"] == [[pytest.approx(2, abs=0.05)], [pytest.approx(-1, abs=0.05)]]
 
 
@@ -134,11 +134,11 @@ def test_costs(client):
 
 
 def test_transforms_and_rows(client):
-    client.put("/v1/datasets/people", json={
+    client.put("/v1/datasets/job-people", json={
         "header": ["age", "town", "income"],
         "rows": [[20 + i, ["Rome", "Oslo", "Lima"][i % 3], 1000 + 10 * i + 50 * (i % 3)] for i in range(30)],
     })
-    answer = client.put("/v1/models/income", json={
+    answer = client.put("/v1/models/job-income", json={
         "program": "p = age @ A + town @ T + b\ncost = MSE(p, income)",
         "inputs": {"age": {"shape": ["batch", 1]}, "town": {"shape": ["batch", 3]}, "income": {"shape": ["batch", 1]}},
         "parameters": {"A": {"shape": [1, 1]}, "T": {"shape": [3, 1]}, "b": {"shape": [1]}}, "cost": "cost",
@@ -149,11 +149,11 @@ def test_transforms_and_rows(client):
         "town": {"columns": ["town"], "transform": "one_hot"},
         "income": {"columns": ["income"], "transform": "minmax"},
     }
-    identity = submit(client, model="income", dataset="people", bind=bind, epochs=300)
+    identity = submit(client, model="job-income", dataset="job-people", bind=bind, epochs=300)
     body = wait(client, identity)
     assert body["state"] == "succeeded", body
     assert body["bind"] == bind
-    answer = client.post("/v1/models/income/predict", json={"rows": [{"age": 30, "town": "Oslo"}]})
+    answer = client.post("/v1/models/job-income/predict", json={"rows": [{"age": 30, "town": "Oslo"}]})
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"] == [{"income": pytest.approx(1150, rel=0.02)}]
 
@@ -188,11 +188,11 @@ def test_running_job_holds_what_it_uses(client, long_job):
     assert running["finished_at"] is None
     problem(client.patch(f"/v1/jobs/{long_job}", json={"priority": 5}), 409, "wrong_state")
     problem(client.delete(f"/v1/jobs/{long_job}"), 409, "wrong_state")
-    problem(client.delete("/v1/datasets/long"), 409, "in_use")
-    problem(client.put("/v1/datasets/long", json={"columns": {"X": [[1, 2]], "y": [[1]]}}), 409, "in_use")
-    problem(client.put("/v1/models/line", json={**MODEL, "seed": 99}), 409, "in_use")
-    problem(client.delete("/v1/models/line?cascade=true"), 409, "in_use")
-    assert client.get("/v1/datasets/long").json()["rows"] == 20000
+    problem(client.delete("/v1/datasets/job-long"), 409, "in_use")
+    problem(client.put("/v1/datasets/job-long", json={"columns": {"X": [[1, 2]], "y": [[1]]}}), 409, "in_use")
+    problem(client.put("/v1/models/job-line", json={**MODEL, "seed": 99}), 409, "in_use")
+    problem(client.delete("/v1/models/job-line?cascade=true"), 409, "in_use")
+    assert client.get("/v1/datasets/job-long").json()["rows"] == 20000
     end = time.monotonic() + 20
     while time.monotonic() < end and not running["eta_seconds"]:
         running = client.get(f"/v1/jobs/{long_job}").json()
@@ -225,7 +225,7 @@ def test_list(client):
     mine = [submit(client, epochs=1, labels={"list": "x y"}) for _ in range(3)]
     for identity in mine:
         wait(client, identity)
-    query = {"label": "list:x y", "state": "succeeded", "model": "line"}
+    query = {"label": "list:x y", "state": "succeeded", "model": "job-line"}
     answer = client.get("/v1/jobs", params={**query, "limit": 2})
     assert [item["id"] for item in answer.json()["items"]] == mine[:2]
     rest = client.get(answer.links["next"]["url"])
