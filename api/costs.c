@@ -1,12 +1,10 @@
 /* GET /v1/jobs/{id}/costs: a job's cost history, whole or sampled. */
 #include "api/member.h"
 #include "api/routes.h"
+#include "api/sample.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { SAMPLE_LEAST = 4 }; /* first, last, minimum and maximum */
 static const int64_t points_max = 10000000;
 static const int64_t step_max = INT64_C(9007199254740991);
 
@@ -23,24 +21,6 @@ static void put_point(struct json *j, const struct cost_point *p)
     put_object_end(j);
 }
 
-/* Marks the points of a sample of at most `wanted`: the first, the last, those of the lowest and the highest cost, and
- * for the rest some at even distances. */
-static void mark_sample(const struct cost_point *points, size_t count, size_t wanted, unsigned char *marks)
-{
-    size_t lowest = 0, highest = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (points[i].cost < points[lowest].cost)
-            lowest = i;
-        if (points[i].cost > points[highest].cost)
-            highest = i;
-    }
-    marks[lowest] = marks[highest] = 1;
-    size_t even = wanted - 2; /* 2 and up, the first and the last among them */
-    for (size_t k = 0; k < even; k++)
-        marks[(size_t)((double)k * (double)(count - 1) / (double)(even - 1))] = 1;
-    marks[count - 1] = 1;
-}
-
 static err_code put_costs(struct text *to, const struct cost_point *points, size_t count, size_t total, size_t wanted,
                           struct error *err)
 {
@@ -49,7 +29,7 @@ static err_code put_costs(struct text *to, const struct cost_point *points, size
     if (sampled && !marks)
         return error_set(err, ERR_out_of_memory, NULL);
     if (sampled)
-        mark_sample(points, count, wanted, marks);
+        sample_points(points, count, wanted, marks);
     struct json j = {.text = to};
     put_object(&j);
     put_key(&j, "points");

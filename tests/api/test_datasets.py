@@ -171,8 +171,9 @@ def test_bad_json(client):
         ("wrong_type", "/rows/1/0"), ("wrong_type", "/rows/1/1"), ("ragged_row", "/rows/2"),
     ]
     json_type = {"Content-Type": "application/json"}
-    for text in ['{"columns": {"a": [1, NaN]}}', '{"columns": {"a": [1e999]}}', '{"columns": {"a": [1], "a": [2]}}', "{"]:
-        problem(client.put("/v1/datasets/bad", data=text, headers=json_type), 400, "invalid_json")
+    for columns in ['{"a": [1, NaN]}', '{"a": [1e999]}', '{"a": [1], "a": [2]}', "{"]:
+        answer = client.put("/v1/datasets/bad", data=f'{{"columns": {columns}}}', headers=json_type)
+        problem(answer, 400, "invalid_json")
     problem(client.get("/v1/datasets/bad"), 404, "not_found")
 
 

@@ -153,7 +153,8 @@ def test_idempotency_key(client):
     problem(client.post("/v1/models", json=lesson(name="keyed2"), headers=key), 422, "key_reused")
     assert client.delete("/v1/models/keyed").status_code == 204
     problem(client.post("/v1/models", json=lesson(name="keyed"), headers=key), 410, "gone")
-    problem(client.post("/v1/models", json=lesson(name="k"), headers={"Idempotency-Key": "a b"}), 422, "invalid_request")
+    bad = client.post("/v1/models", json=lesson(name="k"), headers={"Idempotency-Key": "a b"})
+    problem(bad, 422, "invalid_request")
 
 
 def test_parameters_and_versions(client):
@@ -174,6 +175,10 @@ def test_parameters_and_versions(client):
     assert [version["version"] for version in versions] == [1, 2]
     assert versions[1]["digest"] == answer.json()["digest"] != versions[0]["digest"]
     assert versions[1]["job"] is None and versions[1]["cost"] is None
+    page = client.get("/v1/models/versions/versions?limit=1")
+    assert (page.json()["items"], page.json()["next"]) == (versions[:1], "1")
+    assert client.get(page.links["next"]["url"]).json() == {"items": versions[1:], "next": None}
+    problem(client.get("/v1/models/versions/versions?after=x"), 422, "invalid_request")
     problem(client.get("/v1/models/versions/parameters?version=3"), 422, "unknown_version")
 
 

@@ -64,18 +64,11 @@ static void test_defaults(void **state)
     read_job_clear(&j);
 }
 
-static void test_all_fields(void **state)
+/* What a job is, but for what stands beside the canonical text. */
+static void check_all_fields(const struct job_spec *s)
 {
-    (void)state;
-    struct read_job j =
-        accept("{" LEAST ", \"bind\": {\"X\": {\"columns\": [\"a\", \"b\"], \"transform\": \"standardize\"},"
-               " \"y\": {\"columns\": [\"c\"]}},"
-               "\"optimizer\": {\"name\": \"SGD\", \"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": true,"
-               " \"weight_decay\": 0.5}, \"batch_size\": 4, \"shuffle\": false, \"seed\": 9007199254740991,"
-               "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"fail\","
-               "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
-               "\"threads\": 1, \"from_version\": 2}");
-    const struct job_spec *s = &j.spec;
+    assert_string_equal(s->model, "m");
+    assert_string_equal(s->dataset, "d");
     assert_int_equal(s->bind_count, 2);
     assert_string_equal(s->binds[0].input, "X");
     assert_int_equal(s->binds[0].column_count, 2);
@@ -91,8 +84,28 @@ static void test_all_fields(void **state)
     assert_int_equal(s->train.record_every_steps, 7);
     assert_int_equal(s->label_count, 2);
     assert_string_equal(s->labels[1].value, "b:c d");
-    assert_int_equal(s->priority, -100);
-    assert_int_equal(s->from_version, 2);
+}
+
+static void test_all_fields(void **state)
+{
+    (void)state;
+    struct read_job j =
+        accept("{" LEAST ", \"bind\": {\"X\": {\"columns\": [\"a\", \"b\"], \"transform\": \"standardize\"},"
+               " \"y\": {\"columns\": [\"c\"]}},"
+               "\"optimizer\": {\"name\": \"SGD\", \"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": true,"
+               " \"weight_decay\": 0.5}, \"batch_size\": 4, \"shuffle\": false, \"seed\": 9007199254740991,"
+               "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"fail\","
+               "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
+               "\"threads\": 1, \"from_version\": 2}");
+    check_all_fields(&j.spec);
+    assert_int_equal(j.spec.priority, -100);
+    assert_int_equal(j.spec.from_version, 2);
+    struct job_spec again = {0};
+    assert_int_equal(decode_job(j.canonical, &again, NULL), ERR_ok);
+    check_all_fields(&again);
+    assert_int_equal(again.priority, 0);
+    assert_int_equal(again.from_version, 0);
+    job_spec_clear(&again);
     read_job_clear(&j);
 }
 
