@@ -109,18 +109,22 @@ static void every_mistake_of_every_row_is_told(void **state)
     const struct cell second[] = {{.column = "a", .numbers = values, .count = 2, .place.pointer = "/rows/1/a"},
                                   number("b", &huge, "/rows/1/b"),
                                   number("c", &values[0], "/rows/1/c")};
-    const struct row rows[] = {{first, 3, {.pointer = "/rows/0"}}, {second, 3, {.pointer = "/rows/1"}}};
+    const struct cell third = label("c", "red", "/rows/2/c");
+    const struct row rows[] = {
+        {first, 3, {.pointer = "/rows/0"}}, {second, 3, {.pointer = "/rows/1"}}, {&third, 1, {.pointer = "/rows/2"}}};
     struct trained t;
     (void)state;
     begin(&t, regression);
-    refuse(&t, rows, 2,
+    refuse(&t, rows, 3,
            "unknown_column /rows/0/bb no column 'bb' was bound in training; did you mean 'b'?\n"
            "wrong_type /rows/0/a 'a' is a number, not a string\n"
            "missing_field /rows/0 the row has no 'b'\n"
            "unknown_category /rows/0/c column 'c' has no category 'redd'; did you mean 'red'?\n"
            "shape_mismatch /rows/1/a 'a' has 1 values, not 2\n"
            "nonfinite_number /rows/1/b the value of 'b' is beyond the range of float32\n"
-           "wrong_type /rows/1/c 'c' is a category: give its label as a string\n");
+           "wrong_type /rows/1/c 'c' is a category: give its label as a string\n"
+           "missing_field /rows/2 the row has no 'a'\n"
+           "missing_field /rows/2 the row has no 'b'\n");
     end(&t);
 }
 

@@ -204,27 +204,42 @@ static void between_epochs_the_cost_is_the_last_epochs(void **state)
 
 /* ---- stopped on the way ---- */
 
-static void cancel_takes_effect_within_a_step(void **state)
+/* Starts a job that would last for hours, cancels it, and answers how many nanoseconds its worker still had it. */
+static int64_t time_of_cancelling(struct house *h)
 {
-    struct house h;
-    char id[UUID_TEXT_MAX], next[UUID_TEXT_MAX];
-    (void)state;
-    house_begin(&h, 1);
-    house_submit(&h, spec_endless, id);
-    house_wait_for_step(&h, id, 1, 100);
+    char id[UUID_TEXT_MAX];
     struct job_progress progress;
+    house_submit(h, spec_endless, id);
+    house_wait_for_step(h, id, 1, 100);
+    act(h, id, JOB_CANCEL, ERR_ok);
     int64_t begun = clock_monotonic();
-    act(&h, id, JOB_CANCEL, ERR_ok);
-    house_submit(&h, spec_short, next);
-    struct store_job job = house_wait(&h, next, JOB_SUCCEEDED); /* the only worker is free */
-    assert_true(clock_monotonic() - begun < INT64_C(5000000000));
-    store_job_clear(&job);
-    assert_false(work_board(h.work, id, 1, &progress));
-    job = house_job(&h, id);
+    while (work_board(h->work, id, 1, &progress))
+        nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    int64_t took = clock_monotonic() - begun;
+    struct store_job job = house_job(h, id);
     assert_int_equal(job.state, JOB_CANCELLED);
     assert_int_equal(job.version, 0);
     store_job_clear(&job);
-    act(&h, id, JOB_CANCEL, ERR_wrong_state);
+    act(h, id, JOB_CANCEL, ERR_wrong_state);
+    return took;
+}
+
+/* A worker that was not told would learn it at its next write, 400 ms after it began. */
+static void cancel_takes_effect_within_a_step(void **state)
+{
+    struct house h;
+    char id[UUID_TEXT_MAX];
+    int64_t least = INT64_MAX;
+    (void)state;
+    house_begin(&h, 1);
+    for (int i = 0; i < 5; i++) {
+        int64_t took = time_of_cancelling(&h);
+        least = took < least ? took : least;
+    }
+    assert_true(least < INT64_C(150000000));
+    house_submit(&h, spec_short, id); /* the only worker is free */
+    struct store_job job = house_wait(&h, id, JOB_SUCCEEDED);
+    store_job_clear(&job);
     house_end(&h);
 }
 
