@@ -14,7 +14,9 @@ enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did y
 struct plans {
     struct cache *cache;
     int64_t answer_elements_max;
-    size_t arena_bytes_max;
+    size_t arena_bytes_max;   /* of one run */
+    size_t running_bytes_max; /* of all runs together */
+    atomic_size_t running_bytes;
 };
 
 struct prepared {
@@ -38,7 +40,8 @@ err_code plans_new(const struct limits *limits, struct plans **ret, struct error
         return error_set(err, ERR_out_of_memory, NULL);
     }
     p->answer_elements_max = limits->answer_elements;
-    p->arena_bytes_max = (size_t)limits->memory_bytes;
+    p->arena_bytes_max = (size_t)limits->memory_bytes / 8;
+    p->running_bytes_max = (size_t)limits->memory_bytes / 4;
     err_code code = cache_new((size_t)limits->memory_bytes / 16, end_planned, &p->cache, err);
     if (code != ERR_ok) {
         free(p);
@@ -396,20 +399,32 @@ double prepared_flops(const struct prepared *p)
     return plan_flops(p->planned->plan);
 }
 
-err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
+static err_code run_prepared(const struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
 {
     struct run *run = NULL;
     err_code code = run_new(p->planned->plan, &run, err);
     if (code == ERR_ok) {
-        for (size_t i = 0; i < plan_input_count(p->planned->plan); i++) {
+        for (size_t i = 0; i < plan_input_count(p->planned->plan); i++)
             run_bind(run, i, p->bound[i]);
-        }
         code = run_execute(run, cancel, err);
     }
-    if (code == ERR_ok) {
+    if (code == ERR_ok)
         code = answer_make(p->question, p->planned, run, ret, err);
-    }
     run_free(run);
+    return code;
+}
+
+/* Queries take turns when together they would need too much memory: who comes too late is told to come again. */
+err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
+{
+    struct plans *plans = p->plans;
+    size_t bytes = plan_arena_bytes(p->planned->plan);
+    size_t before = atomic_fetch_add(&plans->running_bytes, bytes);
+    err_code code =
+        bytes > plans->running_bytes_max || before > plans->running_bytes_max - bytes
+            ? error_set(err, ERR_too_busy, "other queries use the memory that this one needs, %zu bytes", bytes)
+            : run_prepared(p, cancel, ret, err);
+    atomic_fetch_sub(&plans->running_bytes, bytes);
     return code;
 }
 

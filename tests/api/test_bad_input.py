@@ -231,6 +231,12 @@ def test_tensors_that_would_explode(refuse):
         refuse({"program": program, "inputs": inputs}, 422, "invalid_query")
 
 
+def test_a_computation_over_the_limit_on_memory(refuse):
+    """A small answer on a way of 17 GB."""
+    body = {"program": "f = ReduceSum(Expand(x, shape=[2147483648]))", "inputs": {"x": 1}}
+    assert the_error(refuse(body, 422, "invalid_query"))["code"] == "limit_exceeded"
+
+
 def test_an_answer_over_the_limit(refuse):
     body = {"program": "f = ReduceSum(Reshape(x, shape=[-1, 1]) * x)", "inputs": {"x": [1] * 4000}, "trace": True}
     error = the_error(refuse(body, 422, "limit_exceeded"))
