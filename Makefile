@@ -84,7 +84,7 @@ ISAS_aarch64 := neon
 ISAS := $(or $(ISAS_$(ARCH)),baseline)
 ISA_avx2 := -mavx2 -mfma
 ISA_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
-KERNEL_FLAGS := $(if $(filter release,$(VARIANT)),-O3) -fno-trapping-math -Wno-psabi
+KERNEL_FLAGS := $(if $(filter release,$(VARIANT)),-O3) $(if $(SANITIZE),-fno-var-tracking) -fno-trapping-math -Wno-psabi
 
 # ---------------------------------------------------------------- stamps: a file whose text is what a result was made from
 
