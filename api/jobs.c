@@ -60,6 +60,7 @@ static void put_lineage(struct json *j, const struct store_job *job)
     member_string(j, "dataset_digest", job->dataset_digest);
     member_string(j, "start_digest", job->start_digest);
     member_string(j, "final_digest", job->digest);
+    member_string(j, "gradd_version", job->gradd_version);
     put_object_end(j);
 }
 

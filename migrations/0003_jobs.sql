@@ -29,6 +29,7 @@ CREATE TABLE job (
     model_digest TEXT,
     dataset_digest TEXT,
     start_digest TEXT,
+    gradd_version TEXT, -- that accepted it
     error_code TEXT,
     error_detail TEXT,
     revision INTEGER NOT NULL DEFAULT 1, -- grows with every change of the row

@@ -17,6 +17,7 @@ void store_job_clear(struct store_job *j)
     free(j->model_digest);
     free(j->dataset_digest);
     free(j->start_digest);
+    free(j->gradd_version);
     free(j->error_code);
     free(j->error_detail);
     *j = (struct store_job){0};
@@ -71,6 +72,7 @@ void job_row_read(struct query *q, struct store_job *ret)
     ret->model_digest = column_text(q);
     ret->dataset_digest = column_text(q);
     ret->start_digest = column_text(q);
+    ret->gradd_version = column_text(q);
     ret->error_code = column_text(q);
     ret->error_detail = column_text(q);
     ret->revision = column_integer(q, 0);
@@ -243,9 +245,10 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
 {
     struct query q = query_start(
         db, "INSERT INTO job (id, model, model_id, dataset, dataset_id, spec, labels, from_version, epochs, steps,"
-            " memory_bytes, priority, state, created_at, model_digest, dataset_digest, start_digest)"
+            " memory_bytes, priority, state, created_at, model_digest, dataset_digest, start_digest, gradd_version)"
             " VALUES (:id, :model, :model_id, :dataset, :dataset_id, :spec, :labels, :from_version, :epochs, :steps,"
-            " :memory_bytes, :priority, 'queued', :created_at, :model_digest, :dataset_digest, :start_digest)");
+            " :memory_bytes, :priority, 'queued', :created_at, :model_digest, :dataset_digest, :start_digest, "
+            ":gradd_version)");
     query_text(&q, ":id", j->id);
     query_text(&q, ":model", j->model);
     query_integer(&q, ":model_id", j->model_id);
@@ -262,6 +265,7 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
     query_text(&q, ":model_digest", j->model_digest);
     query_text(&q, ":dataset_digest", j->dataset_digest);
     query_text(&q, ":start_digest", j->start_digest);
+    query_text(&q, ":gradd_version", j->gradd_version);
     return query_finish(&q, err);
 }
 

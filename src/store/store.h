@@ -158,7 +158,7 @@ struct store_job {
     struct job_progress progress;
     int64_t version;                                    /* made by it; 0: none (yet), or the model was replaced */
     char *digest;                                       /* of that version; NULL */
-    char *model_digest, *dataset_digest, *start_digest; /* lineage */
+    char *model_digest, *dataset_digest, *start_digest, *gradd_version; /* lineage */
     char *error_code;                                   /* NULL: none */
     char *error_detail;
     int64_t revision; /* grows with every change: the ETag */

@@ -4,6 +4,7 @@
 #include "base/uuid.h"
 #include "data/table_record.h"
 #include "train/layout.h"
+#include "version.h"
 #include "work/bind.h"
 #include "work/work.h"
 #include <inttypes.h>
@@ -154,7 +155,8 @@ static err_code store(const struct submission *s, const struct train_size *size,
             .progress = {.cost = NAN, .best_cost = NAN, .validation_cost = NAN, .samples_per_second = NAN},
             .model_digest = s->model.record.digest,
             .dataset_digest = s->dataset.digest,
-            .start_digest = s->start.record->digest};
+            .start_digest = s->start.record->digest,
+            .gradd_version = GRADD_VERSION};
         code = store_job_add(s->config->store, &job, s->config->limits->queued_jobs, key, ret, ret_repeated, err);
     }
     free(labels);

@@ -1,4 +1,5 @@
 """Jobs: submitted, watched, stopped and deleted, and what is refused."""
+import re
 import time
 
 import pytest
@@ -89,6 +90,7 @@ def test_job_from_start_to_end(client):
     made = next(version for version in versions if version["job"] == identity)
     assert (made["version"], made["digest"]) == (body["version"], body["digest"])
     assert body["lineage"]["final_digest"] == body["digest"]
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", body["lineage"]["gradd_version"])
     assert body["lineage"]["start_digest"] == versions[0]["digest"]
     assert body["lineage"]["dataset_digest"] == client.get("/v1/datasets/job-line").json()["digest"]
     parameters = client.get(f"/v1/models/job-line/parameters?version={body['version']}").json()["parameters"]

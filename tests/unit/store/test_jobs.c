@@ -23,7 +23,8 @@ static struct store_job filled_job(char id[JOB_ID_MAX], int64_t model_id, int64_
                               .created_at = 1000,
                               .model_digest = "md",
                               .dataset_digest = "dd",
-                              .start_digest = "sd"};
+                              .start_digest = "sd",
+                              .gradd_version = "1.2"};
 }
 
 static err_code add(struct store *s, const struct store_job *j, int64_t max_queued, const struct store_key *key,
@@ -93,6 +94,7 @@ static void test_add_and_get(void **state)
     assert_string_equal(got.model_digest, "md");
     assert_string_equal(got.dataset_digest, "dd");
     assert_string_equal(got.start_digest, "sd");
+    assert_string_equal(got.gradd_version, "1.2");
     assert_null(got.error_code);
     assert_null(got.error_detail);
     assert_true(got.revision > 0);
