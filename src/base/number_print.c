@@ -12,6 +12,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What the two types differ in. */
@@ -150,27 +151,24 @@ static struct shortest print_by_trial(const struct format *f, bool denormal, dou
     return s;
 }
 
-/* Lays the digits out as JavaScript does: without exponent from 1e-6 to below 1e21. */
+/* With an exponent only far from 1, and where that is shorter: 100000, but 1e20; 0.001, but 1e-6. */
+static bool wants_exponent(int count, int point)
+{
+    if (point > -4 && point <= 16)
+        return false;
+    int power = abs(point - 1);
+    int with = count + (count > 1) + 1 + (point < 1) + (power < 10 ? 1 : power < 100 ? 2 : 3);
+    int without = point <= 0 ? 2 - point + count : point >= count ? point : count + 1;
+    return with < without;
+}
+
 static size_t layout(struct shortest s, char *out)
 {
     char digits[24];
     int count = snprintf(digits, sizeof digits, "%llu", (unsigned long long)s.digits);
     int point = count + s.exponent; /* digits before the point */
     size_t at = 0;
-    if (point > 0 && point <= 21) {
-        for (int i = 0; i < count || i < point; i++) {
-            if (i == point)
-                out[at++] = '.';
-            out[at++] = i < count ? digits[i] : '0';
-        }
-    } else if (point > -6 && point <= 0) {
-        out[at++] = '0';
-        out[at++] = '.';
-        for (int i = point; i < 0; i++)
-            out[at++] = '0';
-        memcpy(out + at, digits, (size_t)count);
-        at += (size_t)count;
-    } else {
+    if (wants_exponent(count, point)) {
         out[at++] = digits[0];
         if (count > 1) {
             out[at++] = '.';
@@ -178,6 +176,19 @@ static size_t layout(struct shortest s, char *out)
             at += (size_t)count - 1;
         }
         at += (size_t)snprintf(out + at, 8, "e%d", point - 1);
+    } else if (point > 0) {
+        for (int i = 0; i < count || i < point; i++) {
+            if (i == point)
+                out[at++] = '.';
+            out[at++] = i < count ? digits[i] : '0';
+        }
+    } else {
+        out[at++] = '0';
+        out[at++] = '.';
+        for (int i = point; i < 0; i++)
+            out[at++] = '0';
+        memcpy(out + at, digits, (size_t)count);
+        at += (size_t)count;
     }
     out[at] = '\0';
     return at;
