@@ -307,12 +307,14 @@ static void check_on_nonfinite(struct reading *r)
         mistake(r->err, ERR_invalid_value, &at, "on_nonfinite can be \"fail\", not \"%.64s\"", text);
 }
 
+enum { THREADS_MAX = 256 };
+
 static void check_threads(struct reading *r)
 {
     struct where at;
     const json_t *value = field(r, "threads", &at);
     int64_t threads = 1;
-    if (value && read_whole(value, 1, WHOLE_MAX, &at, &threads, r->err) && threads != 1)
+    if (value && read_whole(value, 1, THREADS_MAX, &at, &threads, r->err) && threads != 1)
         mistake(r->err, ERR_out_of_range, &at,
                 "a job is trained by 1 thread, not %lld; several jobs are trained at once by --workers",
                 (long long)threads);

@@ -5,6 +5,7 @@
 #include "api/codec_program.h"
 #include "api/codec_tensor.h"
 #include "base/names.h"
+#include "base/size.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -373,6 +374,24 @@ static void read_roles(const struct reading *r, struct model *m)
     }
 }
 
+/* The parameters of every version are kept: how large they are is bounded before they are made. */
+static void check_size(const struct reading *r, const struct model *m)
+{
+    struct where at = {.up = r->root, .key = "parameters"};
+    int64_t total = 0, most = r->limits->memory_bytes / 8 / (int64_t)dtype_size(m->dtype);
+    if (most > r->limits->parameter_elements)
+        most = r->limits->parameter_elements;
+    for (size_t i = 0; i < m->parameter_count; i++) {
+        int64_t elements;
+        if (shape_elements(graph_node(r->graph, m->parameters[i].node)->shape, &elements) &&
+            !int64_add(total, elements, &total))
+            total = INT64_MAX;
+    }
+    if (total > most)
+        mistake(r->err, ERR_limit_exceeded, &at, "the parameters have %lld elements; the limit is %lld",
+                (long long)total, (long long)most);
+}
+
 static bool make_roles(struct reading *r, struct model *m)
 {
     m->dtype = r->dtype;
@@ -380,6 +399,7 @@ static bool make_roles(struct reading *r, struct model *m)
     if (!add_leaves(r, m))
         return false;
     read_roles(r, m);
+    check_size(r, m);
     m->graph = r->graph;
     r->graph = NULL;
     return true;

@@ -100,6 +100,9 @@ err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret
         return refuse(bytes, 0, err, "the text starts with a byte order mark");
     if (!utf8_valid(bytes, size, &at))
         return refuse(bytes, at, err, "the text is not UTF-8");
+    const char *nul = memchr(bytes, '\0', size); /* Jansson passes over one that follows a number */
+    if (nul)
+        return refuse(bytes, (size_t)(nul - bytes), err, "the text has a NUL character");
     struct outline outline = outline_of(bytes, size, nesting);
     if (outline.too_deep) {
         error_add(err, ERR_invalid_json, place_of(bytes, outline.deep_at),

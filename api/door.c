@@ -161,6 +161,24 @@ static err_code check_media_type(const struct exchange *x, struct error *err)
     return ERR_unsupported_media_type;
 }
 
+/* Bodies are read as they come, as UTF-8. */
+static err_code check_coding(const struct exchange *x, struct error *err)
+{
+    const char *coding = request_header(&x->request, "Content-Encoding");
+    const char *type = request_header(&x->request, "Content-Type");
+    const char *charset = type != NULL ? strcasestr(type, "charset=") : NULL;
+    if (coding != NULL && strcasecmp(coding, "identity") != 0)
+        return error_set(err, ERR_unsupported_media_type, "the Content-Encoding is '%.100s'; send the body as it is",
+                         coding);
+    if (charset == NULL)
+        return ERR_ok;
+    charset += strlen("charset=");
+    charset += *charset == '"';
+    if (strncasecmp(charset, "utf-8", 5) == 0 || strncasecmp(charset, "us-ascii", 8) == 0)
+        return ERR_ok;
+    return error_set(err, ERR_unsupported_media_type, "the charset is '%.100s'; send UTF-8", charset);
+}
+
 static err_code check_body(struct exchange *x, struct error *err)
 {
     int64_t limit = door_body_limit(x);
@@ -176,7 +194,8 @@ static err_code check_body(struct exchange *x, struct error *err)
     negotiate_media_type(request_header(&x->request, "Content-Type"), x->media_type, sizeof x->media_type);
     if (x->framing.length == 0 && x->media_type[0] == '\0')
         return error_set(err, ERR_missing_body, "the request has no body; with curl: --json @file");
-    return check_media_type(x, err);
+    err_code code = check_coding(x, err);
+    return code == ERR_ok ? check_media_type(x, err) : code;
 }
 
 static void add_cross_origin(struct exchange *x, const char *allow)

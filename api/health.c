@@ -76,11 +76,12 @@ static void add_limits(struct json *j, const struct limits *limits)
         const char *name;
         int64_t value;
     } figures[] = {
-        FIGURE(body_bytes),    FIGURE(model_bytes),     FIGURE(query_bytes),     FIGURE(dataset_bytes),
-        FIGURE(rank),          FIGURE(tensor_elements), FIGURE(answer_elements), FIGURE(program_names),
-        FIGURE(program_bytes), FIGURE(program_nesting), FIGURE(json_nesting),    FIGURE(nodes),
-        FIGURE(connections),   FIGURE(idle_seconds),    FIGURE(queued_jobs),     FIGURE(memory_bytes),
-        FIGURE(query_seconds),
+        FIGURE(body_bytes),         FIGURE(model_bytes),   FIGURE(query_bytes),
+        FIGURE(dataset_bytes),      FIGURE(rank),          FIGURE(tensor_elements),
+        FIGURE(answer_elements),    FIGURE(program_names), FIGURE(program_bytes),
+        FIGURE(program_nesting),    FIGURE(json_nesting),  FIGURE(nodes),
+        FIGURE(parameter_elements), FIGURE(connections),   FIGURE(idle_seconds),
+        FIGURE(queued_jobs),        FIGURE(memory_bytes),  FIGURE(query_seconds),
     };
 #undef FIGURE
     put_key(j, "limits");

@@ -49,6 +49,7 @@ static const struct option options[] = {
     {"max-program", "GRADD_MAX_PROGRAM", "BYTES", KIND_BYTES, LIMIT(program_bytes), KIB, 1024 * KIB * KIB, "1M", "text of a program"},
     {"max-nesting", "GRADD_MAX_NESTING", "N", KIND_COUNT, LIMIT(program_nesting), 1, 2048, "256", "nesting in a program"},
     {"max-json-nesting", "GRADD_MAX_JSON_NESTING", "N", KIND_COUNT, LIMIT(json_nesting), 8, 2048, "64", "nesting in a JSON text"},
+    {"max-parameters", "GRADD_MAX_PARAMETERS", "N", KIND_COUNT, LIMIT(parameter_elements), 1, 2147483648, "67108864", "elements of all parameters of a model"},
     {"max-nodes", "GRADD_MAX_NODES", "N", KIND_COUNT, LIMIT(nodes), 1, 100000000, "1000000", "nodes of a graph, with derivatives"},
     {"cors-origin", "GRADD_CORS_ORIGIN", "ORIGIN", KIND_ORIGIN, 0, 0, 0, NULL, "a web page's origin that may call, or *"},
     {"isa", "GRADD_ISA", "NAME", KIND_ISA, 0, 0, 0, NULL, "baseline, avx2, avx512 or neon"},

@@ -8,23 +8,24 @@
 
 /* Every limit has an option; the defaults are given. */
 struct limits {
-    int64_t body_bytes;      /* 1 MiB: bodies without a limit of their own */
-    int64_t model_bytes;     /* 16 MiB */
-    int64_t query_bytes;     /* 64 MiB: queries and parameters */
-    int64_t dataset_bytes;   /* 1 GiB */
-    int64_t rank;            /* 8 */
-    int64_t tensor_elements; /* 2^31 */
-    int64_t answer_elements; /* 10,000,000 */
-    int64_t program_names;   /* 10,000 */
-    int64_t program_bytes;   /* 1 MiB */
-    int64_t program_nesting; /* 256 */
-    int64_t json_nesting;    /* 64 */
-    int64_t nodes;           /* 1,000,000, with derivatives */
-    int64_t connections;     /* 1,024 */
-    int64_t idle_seconds;    /* 60 */
-    int64_t queued_jobs;     /* 10,000 */
-    int64_t memory_bytes;    /* for arenas and tables; default three quarters of the machine's */
-    int64_t query_seconds;   /* 30: after that a query is cancelled (503) */
+    int64_t body_bytes;         /* 1 MiB: bodies without a limit of their own */
+    int64_t model_bytes;        /* 16 MiB */
+    int64_t query_bytes;        /* 64 MiB: queries and parameters */
+    int64_t dataset_bytes;      /* 1 GiB */
+    int64_t rank;               /* 8 */
+    int64_t tensor_elements;    /* 2^31 */
+    int64_t answer_elements;    /* 10,000,000 */
+    int64_t program_names;      /* 10,000 */
+    int64_t program_bytes;      /* 1 MiB */
+    int64_t program_nesting;    /* 256 */
+    int64_t parameter_elements; /* 2^26: of all parameters of a model */
+    int64_t json_nesting;       /* 64 */
+    int64_t nodes;              /* 1,000,000, with derivatives */
+    int64_t connections;        /* 1,024 */
+    int64_t idle_seconds;       /* 60 */
+    int64_t queued_jobs;        /* 10,000 */
+    int64_t memory_bytes;       /* for arenas and tables; default three quarters of the machine's */
+    int64_t query_seconds;      /* 30: after that a query is cancelled (503) */
 };
 
 struct config {

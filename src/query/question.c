@@ -414,18 +414,32 @@ static err_code run_prepared(const struct prepared *p, const atomic_bool *cancel
     return code;
 }
 
+/* A mistake that only the values show (an index out of range) is an item, too. */
+static err_code tell_mistake(err_code code, struct error *found, struct error *err)
+{
+    if (err_class_of(code) == ERR_CLASS_INVALID && found->total == 0) {
+        error_add(err, code, (struct place){.pointer = "/inputs"}, "%s",
+                  found->detail ? found->detail : err_title(code));
+        error_clear(found);
+        return error_close(err, ERR_invalid_query, "the query");
+    }
+    error_move(err, found);
+    return code;
+}
+
 /* Queries take turns when together they would need too much memory: who comes too late is told to come again. */
 err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
 {
     struct plans *plans = p->plans;
     size_t bytes = plan_arena_bytes(p->planned->plan);
     size_t before = atomic_fetch_add(&plans->running_bytes, bytes);
+    bool fits = bytes <= plans->running_bytes_max && before <= plans->running_bytes_max - bytes;
+    struct error found = {0};
     err_code code =
-        bytes > plans->running_bytes_max || before > plans->running_bytes_max - bytes
-            ? error_set(err, ERR_too_busy, "other queries use the memory that this one needs, %zu bytes", bytes)
-            : run_prepared(p, cancel, ret, err);
+        fits ? run_prepared(p, cancel, ret, &found)
+             : error_set(&found, ERR_too_busy, "other queries use the memory that this one needs, %zu bytes", bytes);
     atomic_fetch_sub(&plans->running_bytes, bytes);
-    return code;
+    return tell_mistake(code, &found, err);
 }
 
 void prepared_free(struct prepared *p)

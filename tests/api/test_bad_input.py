@@ -237,6 +237,36 @@ def test_a_computation_over_the_limit_on_memory(refuse):
     assert the_error(refuse(body, 422, "invalid_query"))["code"] == "limit_exceeded"
 
 
+def test_a_model_of_too_many_parameters(refuse):
+    body = {
+        "name": "large",
+        "program": "f = x @ W",
+        "inputs": {"x": {"shape": ["batch", 3]}},
+        "parameters": {"W": {"shape": [3, 30000000]}},
+    }
+    error = the_error(refuse(body, 422, "invalid_model", "/v1/models"))
+    assert (error["code"], error["pointer"]) == ("limit_exceeded", "/parameters")
+    assert "90000000" in error["detail"] and "67108864" in error["detail"]
+
+
+def test_an_index_out_of_range(refuse):
+    body = {"program": "f = Gather(x, i)", "inputs": {"x": [1, 2], "i": 5}, "wrt": "x"}
+    error = the_error(refuse(body, 422, "invalid_query"))
+    assert (error["code"], error["pointer"]) == ("index_out_of_range", "/inputs")
+
+
+def test_a_nul_after_a_number(refuse):
+    assert the_error(refuse(b'{"program": "f = x", "inputs": {"x": [1\0]}}', 400, "invalid_json"))["column"] == 40
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Content-Type": "application/json; charset=latin1"}, {"Content-Type": "application/json", "Content-Encoding": "gzip"}],
+)
+def test_codings_that_are_not_read(client, problem, headers):
+    problem(client.post("/v1/differentiate", data=b"{}", headers=headers), 415, "unsupported_media_type")
+
+
 def test_an_answer_over_the_limit(refuse):
     body = {"program": "f = ReduceSum(Reshape(x, shape=[-1, 1]) * x)", "inputs": {"x": [1] * 4000}, "trace": True}
     error = the_error(refuse(body, 422, "limit_exceeded"))

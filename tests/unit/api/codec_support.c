@@ -13,6 +13,7 @@ const struct limits test_limits = {
     .program_names = 10000,
     .program_bytes = 1 << 20,
     .program_nesting = 256,
+    .parameter_elements = 1 << 26,
     .json_nesting = 64,
     .nodes = 1000000,
     .memory_bytes = (int64_t)1 << 32,
