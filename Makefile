@@ -179,7 +179,7 @@ all: $(if $(filter release,$(VARIANT)),$(BUILD)/gradd,$(OUT)/gradd) ## build bui
 PREFIX ?= /usr/local
 .PHONY: install
 install: $(OUT)/gradd ## install the binary to DESTDIR/PREFIX/bin
-	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/gradd
+	install -D -s -m 755 $< $(DESTDIR)$(PREFIX)/bin/gradd
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -9,8 +9,8 @@ BASE=$(docker/base.sh)
 export BASE DOCKER_BUILDKIT=0 COMPOSE_DOCKER_CLI_BUILD=0 GRADD_PORT=0
 compose+=(-p "gradd-test-$$" -f docker/compose.yaml)
 
-docker build -q --build-arg "BASE=$BASE" -f docker/Dockerfile -t gradd . > /dev/null
-docker build -q --build-arg "BASE=$BASE" -f docker/tests.Dockerfile -t gradd-tests . > /dev/null
+docker build -q --force-rm --build-arg "BASE=$BASE" -f docker/Dockerfile -t gradd . > /dev/null
+docker build -q --force-rm --build-arg "BASE=$BASE" -f docker/tests.Dockerfile -t gradd-tests . > /dev/null
 trap '"${compose[@]}" --profile tests down -v > /dev/null 2>&1' EXIT
 "${compose[@]}" up -d --no-build gradd
 
