@@ -156,10 +156,10 @@ struct store_job {
     int64_t created_at, started_at, finished_at;
     int64_t attempts;
     struct job_progress progress;
-    int64_t version;                                    /* made by it; 0: none (yet), or the model was replaced */
-    char *digest;                                       /* of that version; NULL */
+    int64_t version; /* made by it; 0: none (yet), or the model was replaced */
+    char *digest;    /* of that version; NULL */
     char *model_digest, *dataset_digest, *start_digest, *gradd_version; /* lineage */
-    char *error_code;                                   /* NULL: none */
+    char *error_code;                                                   /* NULL: none */
     char *error_detail;
     int64_t revision; /* grows with every change: the ETag */
 };
