@@ -82,7 +82,7 @@ static void test_too_many(void **state)
     assert_int_equal(u.segment_count, URI_SEGMENTS_MAX + 1);
     uri_clear(&u);
     char target[2 + 2 * 100 + 1] = "/?";
-    for (int i = 0; i < 100; i++)
+    for (size_t i = 0; i < 100; i++)
         memcpy(target + 2 + 2 * i, "a&", 3);
     u = parsed(target);
     assert_int_equal(u.parameter_count, URI_PARAMETERS_MAX + 1);
