@@ -11,7 +11,17 @@ compose+=(-p "gradd-test-$$" -f docker/compose.yaml)
 
 docker build -q --force-rm --build-arg "BASE=$BASE" -f docker/Dockerfile -t gradd . > /dev/null
 docker build -q --force-rm --build-arg "BASE=$BASE" -f docker/tests.Dockerfile -t gradd-tests . > /dev/null
-trap '"${compose[@]}" --profile tests down -v > /dev/null 2>&1' EXIT
+
+# Steps are counted; the first that fails ends the script.
+passed=0
+finish() {
+    local status=$?
+    "${compose[@]}" --profile tests down -v > /dev/null 2>&1 || true
+    echo "$passed passed, $((status != 0)) failed"
+}
+trap finish EXIT
+step() { "$@" && passed=$((passed + 1)); }
+
 "${compose[@]}" up -d --no-build gradd
 
 healthy() { docker inspect -f '{{.State.Health.Status}}' "$("${compose[@]}" ps -q gradd)"; }
@@ -25,18 +35,18 @@ wait_healthy() {
     return 1
 }
 
-wait_healthy
-"${compose[@]}" run --rm tests docker/test_before.py
+step wait_healthy
+step "${compose[@]}" run --rm tests docker/test_before.py
 "${compose[@]}" restart -t 5 gradd
-wait_healthy
-"${compose[@]}" run --rm tests docker/test_after.py
+step wait_healthy
+step "${compose[@]}" run --rm tests docker/test_after.py
 
 user=$(docker inspect -f '{{.Config.User}}' gradd)
-[ "$user" = gradd ] || { echo "the image runs as '$user'" >&2; exit 1; }
+echo "the image runs as '$user'"
+step [ "$user" = gradd ]
 start=$(date +%s%N)
 "${compose[@]}" stop -t 10 gradd
 took=$((($(date +%s%N) - start) / 1000000))
 code=$(docker inspect -f '{{.State.ExitCode}}' "$("${compose[@]}" ps -aq gradd)")
 echo "stopped on SIGTERM with status $code in $took ms; the image has $(($(docker image inspect -f '{{.Size}}' gradd) / 1000000)) MB, its base $(($(docker image inspect -f '{{.Size}}' "$BASE") / 1000000)) MB"
-[ "$code" -eq 0 ]
-echo '3 passed, 0 failed'
+step [ "$code" -eq 0 ]
