@@ -64,5 +64,5 @@ int cmd_complain(struct error *err, enum exit_status status)
     if (err->total > err->item_count)
         fprintf(stderr, "  ... and %zu more\n", err->total - err->item_count);
     error_clear(err);
-    return status;
+    return (int)status;
 }
