@@ -5,57 +5,49 @@
 #include "base/functions_vector.h"
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 __extension__ typedef unsigned __int128 uint128;
 
-double fn_exp(double x)
-{
-    return v_exp_f64(v_splat_f64(x))[0];
-}
+/* Each is lane 0 of its vector. */
+#define SCALAR(name)                                                                                                   \
+    double fn_##name(double x)                                                                                         \
+    {                                                                                                                  \
+        return v_##name##_f64(v_splat_f64(x))[0];                                                                      \
+    }
+SCALAR(floor)
+SCALAR(ceil)
+SCALAR(round)
+SCALAR(exp)
+SCALAR(expm1)
+SCALAR(log)
+SCALAR(log1p)
+SCALAR(sin)
+SCALAR(cos)
+SCALAR(tan)
+SCALAR(asin)
+SCALAR(acos)
+SCALAR(atan)
+SCALAR(sinh)
+SCALAR(cosh)
+SCALAR(tanh)
+SCALAR(asinh)
+SCALAR(acosh)
+SCALAR(atanh)
+SCALAR(erf)
+SCALAR(erfc)
+SCALAR(sigmoid)
+SCALAR(softplus)
+#undef SCALAR
 
-double fn_expm1(double x)
+double fn_atan2(double y, double x)
 {
-    return v_expm1_f64(v_splat_f64(x))[0];
-}
-
-double fn_log(double x)
-{
-    return v_log_f64(v_splat_f64(x))[0];
-}
-
-double fn_log1p(double x)
-{
-    return v_log1p_f64(v_splat_f64(x))[0];
-}
-
-double fn_sin(double x)
-{
-    return v_sin_f64(v_splat_f64(x))[0];
-}
-
-double fn_cos(double x)
-{
-    return v_cos_f64(v_splat_f64(x))[0];
-}
-
-double fn_tanh(double x)
-{
-    return v_tanh_f64(v_splat_f64(x))[0];
+    return v_atan2_f64(v_splat_f64(y), v_splat_f64(x))[0];
 }
 
 double fn_pow(double x, double y)
 {
     return v_pow_f64(v_splat_f64(x), v_splat_f64(y))[0];
-}
-
-double fn_sigmoid(double x)
-{
-    return v_sigmoid_f64(v_splat_f64(x))[0];
-}
-
-double fn_softplus(double x)
-{
-    return v_softplus_f64(v_splat_f64(x))[0];
 }
 
 /* Whether y, finite, is an even (2), an odd (1), or no (0) integer. */

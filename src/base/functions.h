@@ -7,13 +7,32 @@
 
 #include <stdint.h>
 
+double fn_floor(double x);
+double fn_ceil(double x);
+double fn_round(double x); /* halves to the even integer */
 double fn_exp(double x);
 double fn_expm1(double x);
 double fn_log(double x);
 double fn_log1p(double x);
 double fn_sin(double x);
 double fn_cos(double x);
+double fn_tan(double x);
+double fn_asin(double x);
+double fn_acos(double x);
+double fn_atan(double x);
+double fn_atan2(double y, double x); /* the angle of the point (x, y) */
+double fn_sinh(double x);
+double fn_cosh(double x);
 double fn_tanh(double x);
+double fn_asinh(double x);
+double fn_acosh(double x);
+double fn_atanh(double x);
+double fn_erf(double x);
+double fn_erfc(double x);    /* 1 - erf x, with its relative accuracy in the tail */
+double fn_lgamma(double x);  /* log |gamma(x)|; infinite at 0, -1, ... */
+double fn_digamma(double x); /* lgamma'; at 0 infinite, of the sign of -x; NaN at -1, -2, ... */
+/* The n-th derivative of digamma, for whole n >= 0; (-1)^(n + 1) * infinity at 0, -1, ...; NaN for other n. */
+double fn_polygamma(double n, double x);
 double fn_pow(double x, double y);
 double fn_sigmoid(double x);  /* 1 / (1 + e^-x) */
 double fn_softplus(double x); /* log(1 + e^x), with its relative accuracy far below 0 too */

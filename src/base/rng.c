@@ -1,4 +1,4 @@
-/* Random numbers by counting, and orders by counting. */
+/* Random numbers by counting. */
 #include "base/rng.h"
 
 #include "base/functions.h"
@@ -62,42 +62,4 @@ double rng_normal(const struct rng *r, uint64_t element)
     double angle = two_pi * rng_uniform(r, first + 1);
     double radius = sqrt(-2 * fn_log(u));
     return radius * (element % 2 == 0 ? fn_cos(angle) : fn_sin(angle));
-}
-
-void permutation_init(struct permutation *p, const struct rng *r, uint64_t n)
-{
-    uint32_t words[8];
-    uint32_t half_bits = 1;
-    while (half_bits < 16 && (UINT64_C(1) << 2 * half_bits) < n)
-        half_bits++;
-    rng_block(r, 0, words);
-    rng_block(r, 1, words + 4);
-    *p = (struct permutation){.n = n, .half_bits = half_bits};
-    for (int i = 0; i < 6; i++)
-        p->keys[i] = words[i];
-}
-
-/* The round function: a hash of 32 bits (the finaliser of MurmurHash3). */
-static uint32_t mix(uint32_t x)
-{
-    x = (x ^ x >> 16) * 0x85EBCA6BU;
-    x = (x ^ x >> 13) * 0xC2B2AE35U;
-    return x ^ x >> 16;
-}
-
-uint64_t permutation_at(const struct permutation *p, uint64_t i)
-{
-    uint32_t mask = (uint32_t)((UINT64_C(1) << p->half_bits) - 1);
-    uint64_t x = i;
-    /* The network permutes [0, 4^half_bits), less than four times n: walking on its cycle comes back below n soon. */
-    do {
-        uint32_t left = (uint32_t)(x >> p->half_bits), right = (uint32_t)x & mask;
-        for (int round = 0; round < 6; round++) {
-            uint32_t next = left ^ (mix(right ^ p->keys[round]) & mask);
-            left = right;
-            right = next;
-        }
-        x = (uint64_t)left << p->half_bits | right;
-    } while (x >= p->n);
-    return x;
 }
