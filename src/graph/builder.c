@@ -122,6 +122,22 @@ node_id build_swap_last(struct builder *b, node_id x)
     return build_transpose(b, x, perm);
 }
 
+node_id build_slice(struct builder *b, node_id x, int64_t axis, int64_t start, int64_t step, int64_t count)
+{
+    int64_t end = start + (count - 1) * step + (step < 0 ? -1 : 1);
+    if (count == 0)
+        end = start;
+    else if (end < 0) /* before the first element: -1 would be the last one */
+        end = -build_shape(b, x).dim[axis] - 1;
+    const struct attribute attributes[] = {
+        {.key = ATTRIBUTE_starts, .kind = KIND_INTS, .ints = {&start, 1}},
+        {.key = ATTRIBUTE_ends, .kind = KIND_INTS, .ints = {&end, 1}},
+        {.key = ATTRIBUTE_axes, .kind = KIND_INTS, .ints = {&axis, 1}},
+        {.key = ATTRIBUTE_steps, .kind = KIND_INTS, .ints = {&step, 1}},
+    };
+    return build_op(b, OP_Slice, &x, 1, attributes, 4);
+}
+
 node_id build_size(struct builder *b, node_id x)
 {
     return build_unary(b, OP_Size, x);

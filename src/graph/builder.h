@@ -27,7 +27,9 @@ node_id build_reduce_to(struct builder *b, node_id x,
                         struct shape shape); /* sums what broadcasting repeated: the adjoint of expand */
 node_id build_transpose(struct builder *b, node_id x, const int64_t *perm); /* rank of x entries */
 node_id build_swap_last(struct builder *b, node_id x);                      /* the last two axes */
-node_id build_size(struct builder *b, node_id x);                           /* number of elements, a scalar */
+/* Elements start, start + step, ... of an axis of a concrete shape, `count` of them, all within it. */
+node_id build_slice(struct builder *b, node_id x, int64_t axis, int64_t start, int64_t step, int64_t count);
+node_id build_size(struct builder *b, node_id x); /* number of elements, a scalar */
 struct shape build_shape(const struct builder *b, node_id x);
 
 #endif

@@ -49,6 +49,9 @@ err_code infer_unfit(const struct inference *i, size_t k, const char *why);
 /* ERR_invalid_attribute: "<op>: ..." */
 err_code infer_bad_attribute(const struct inference *i, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* ERR_limit_exceeded: a tensor of that shape has too many elements, even if batch is 1. */
+err_code infer_bounded(const struct inference *i, struct shape shape);
+
 /* An axis from -rank to rank - 1 as 0 to rank - 1. */
 err_code infer_axis(const struct inference *i, const char *what, int64_t axis, int rank, int *ret);
 /* A list of axes, each once, in the order given; `ret` has RANK_MAX places. */

@@ -14,6 +14,7 @@ enum { PARAMETERS_MAX = 2, LAYER_NAME_MAX = 24 };
 
 struct layer_kind {
     enum op op;
+    bool has_kernel;
     size_t count;
     char letters[PARAMETERS_MAX];
     void (*shapes)(struct shape x, const struct layer *layer, struct shape ret[PARAMETERS_MAX]);
@@ -26,7 +27,24 @@ static void linear_shapes(struct shape x, const struct layer *layer, struct shap
     ret[1] = shape_of(1, &layer->units);
 }
 
-static const struct layer_kind kinds[] = {{OP_Linear, 2, {'W', 'b'}, linear_shapes}};
+/* (units, channels / group, kernel...), (units). What does not fit x is told by Conv's own rule. */
+static void conv_shapes(struct shape x, const struct layer *layer, struct shape ret[PARAMETERS_MAX])
+{
+    int64_t group = 1;
+    for (size_t i = 0; i < layer->attribute_count; i++)
+        if (layer->attributes[i].key == ATTRIBUTE_group && layer->attributes[i].kind == KIND_INT)
+            group = layer->attributes[i].integer;
+    int axes = x.rank == 4 ? 2 : 1;
+    ret[0] = (struct shape){.rank = 2 + axes, .dim = {layer->units, x.rank > 1 ? x.dim[1] : 1}};
+    if (group > 1 && ret[0].dim[1] > 0)
+        ret[0].dim[1] /= group;
+    for (int k = 0; k < axes; k++)
+        ret[0].dim[2 + k] = layer->kernel.dims[layer->kernel.count == 1 ? 0 : k];
+    ret[1] = shape_of(1, &layer->units);
+}
+
+static const struct layer_kind kinds[] = {{OP_Linear, false, 2, {'W', 'b'}, linear_shapes},
+                                          {OP_Conv, true, 2, {'W', 'b'}, conv_shapes}};
 
 static const struct layer_kind *kind_of(enum op op)
 {
@@ -73,6 +91,11 @@ static err_code check_layer(const struct layer *layer, struct error *err)
         return error_add(err, ERR_missing_attribute, layer->place, "%s needs units, how many outputs it has", op);
     if (!kind && layer->units != 0)
         return error_add(err, ERR_unknown_attribute, layer->place, "%s has no units: only layers with weights do", op);
+    bool has_kernel = kind && kind->has_kernel;
+    if (has_kernel && layer->kernel.count == 0)
+        return error_add(err, ERR_missing_attribute, layer->place, "%s needs kernel, the size of its windows", op);
+    if (!has_kernel && layer->kernel.count != 0)
+        return error_add(err, ERR_unknown_attribute, layer->place, "%s has no attribute 'kernel'", op);
     return ERR_ok;
 }
 
@@ -122,8 +145,12 @@ static err_code infer_stage(struct expansion *e, size_t i, node_id *x)
     const struct layer *layer = &e->layers[i];
     struct stage *stage = &e->stages[i];
     node_id inputs[1 + PARAMETERS_MAX] = {*x};
-    name_stage(e, i, graph_node(e->graph, *x)->shape);
+    struct shape shape = graph_node(e->graph, *x)->shape;
+    name_stage(e, i, shape);
     err_code code = ERR_ok;
+    if (layer->kernel.count == 2 && shape.rank == 3)
+        code = error_add(e->err, ERR_invalid_attribute, layer->place,
+                         "%s: kernel has 2 numbers, but there are 1 spatial axes", op_name(layer->op));
     for (size_t k = 0; code == ERR_ok && k < stage->parameter_count; k++)
         code = infer_input(e, stage->parameters[k], stage->shapes[k], layer->place, &inputs[1 + k]);
     struct node node = {.op = layer->op,

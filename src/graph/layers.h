@@ -7,6 +7,10 @@
 struct layer {
     enum op op;
     int64_t units; /* Linear, Conv; 0: not given */
+    struct {
+        int64_t dims[2]; /* Conv: one number for all spatial axes, or one each */
+        size_t count;    /* 0: not given */
+    } kernel;
     const struct attribute *attributes;
     size_t attribute_count;
     struct place place;

@@ -13,7 +13,6 @@ struct op_entry {
 static const struct op_entry op_table[OP_COUNT] = {
 #define OP(name, least, most, attributes, shape_rule) [OP_##name] = {#name, least, most, attributes},
 #include "graph/ops.def"
-#undef OP
 };
 
 static const struct {
@@ -115,14 +114,30 @@ const char *attribute_kind_text(enum attribute_kind kind)
     return "a tensor of finite numbers";
 }
 
-/* The default as ops.def writes it: numbers only. */
+/* The default as ops.def writes it. Of a list, one digit: the one item, which stands for as many as the op takes. A
+ * string is the rest of the text, so it comes last. */
 static struct attribute read_default(enum attribute_key key, const char *text)
 {
+    static const int64_t digits[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     struct attribute a = {.key = key, .kind = attribute_kind_of(key)};
-    if (a.kind == KIND_FLOAT)
+    switch (a.kind) {
+    case KIND_FLOAT:
         number_scan(text, strcspn(text, " "), &a.number);
-    else
+        break;
+    case KIND_INT:
+    case KIND_BOOL:
         a.integer = strtoll(text, NULL, 10);
+        break;
+    case KIND_INTS:
+        a.ints.items = &digits[*text - '0'];
+        a.ints.count = 1;
+        break;
+    case KIND_STRING:
+        a.string = text;
+        break;
+    case KIND_TENSOR: /* none has a default */
+        break;
+    }
     return a;
 }
 

@@ -7,7 +7,6 @@
 enum op {
 #define OP(name, least, most, attributes, shape_rule) OP_##name,
 #include "graph/ops.def"
-#undef OP
     OP_COUNT
 };
 

@@ -235,6 +235,10 @@ static bool goes_without_saying(const struct printer *p, const struct node *n, c
     int rank = n->input_count > 0 ? graph_node(p->graph, n->inputs[0])->shape.rank : 0;
     if (fallback.kind == KIND_FLOAT)
         return fallback.number == a->number;
+    if (fallback.kind == KIND_STRING)
+        return strcmp(fallback.string, a->string) == 0;
+    if (fallback.kind == KIND_INTS)
+        return ints_count_up(a, *fallback.ints.items, 0);
     if (a->key == ATTRIBUTE_axis && fallback.kind == KIND_INT && fallback.integer < 0)
         fallback.integer += rank;
     if (a->kind == KIND_INT || a->kind == KIND_BOOL)

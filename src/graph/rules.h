@@ -8,7 +8,6 @@ typedef err_code shape_rule(struct inference *i);
 
 #define OP(name, least, most, attributes, rule) shape_rule shape_##rule;
 #include "graph/ops.def"
-#undef OP
 
 /* The rule of each op: also a way to ask whether two ops have shapes alike. */
 extern shape_rule *const shape_rules[OP_COUNT];

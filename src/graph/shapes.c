@@ -8,7 +8,6 @@
 shape_rule *const shape_rules[OP_COUNT] = {
 #define OP(name, least, most, attributes, rule) [OP_##name] = shape_##rule,
 #include "graph/ops.def"
-#undef OP
 };
 
 /* Elements if batch is 1; saturates at INT64_MAX. */
@@ -25,6 +24,17 @@ static int64_t least_elements(struct shape s)
     return beyond ? INT64_MAX : elements;
 }
 
+err_code infer_bounded(const struct inference *i, struct shape shape)
+{
+    int64_t elements = least_elements(shape);
+    if (elements <= ELEMENTS_MAX)
+        return ERR_ok;
+    char text[SHAPE_TEXT_MAX];
+    return error_add(i->err, ERR_limit_exceeded, i->place, "%s: %s has %s%lld elements, the limit is %lld",
+                     op_name(i->op), shape_text(shape, text), elements == INT64_MAX ? "more than " : "",
+                     (long long)elements, (long long)ELEMENTS_MAX);
+}
+
 err_code infer_shape(struct inference *i)
 {
     err_code code = shape_rules[i->op](i);
@@ -33,13 +43,7 @@ err_code infer_shape(struct inference *i)
     if (i->out.rank > RANK_MAX)
         return error_add(i->err, ERR_rank_too_large, i->place, "%s: the result has %d dimensions, the limit is %d",
                          op_name(i->op), i->out.rank, RANK_MAX);
-    int64_t elements = least_elements(i->out);
-    if (elements <= ELEMENTS_MAX)
-        return ERR_ok;
-    char text[SHAPE_TEXT_MAX];
-    return error_add(i->err, ERR_limit_exceeded, i->place, "%s: %s has %s%lld elements, the limit is %lld",
-                     op_name(i->op), shape_text(i->out, text), elements == INT64_MAX ? "more than " : "",
-                     (long long)elements, (long long)ELEMENTS_MAX);
+    return infer_bounded(i, i->out);
 }
 
 /* ---- attributes */

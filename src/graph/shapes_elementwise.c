@@ -1,6 +1,8 @@
 /* Shape rules of leaves, elementwise ops and losses. */
 #include "graph/rules.h"
 
+#include <string.h>
+
 err_code shape_input(struct inference *i)
 {
     struct shape *s = &i->out;
@@ -34,6 +36,29 @@ err_code shape_dropout(struct inference *i)
     return shape_same(i);
 }
 
+err_code shape_clip(struct inference *i)
+{
+    if (!infer_attribute(i, ATTRIBUTE_min) && !infer_attribute(i, ATTRIBUTE_max))
+        return error_add(i->err, ERR_missing_attribute, i->place, "%s needs min= or max=", op_name(i->op));
+    return shape_same(i);
+}
+
+err_code shape_polygamma(struct inference *i)
+{
+    int64_t n = infer_attribute(i, ATTRIBUTE_n)->integer;
+    if (n < 1 || n > 1000)
+        return infer_bad_attribute(i, "n is %lld, but must be from 1 to 1000", (long long)n);
+    return shape_same(i);
+}
+
+err_code shape_gelu(struct inference *i)
+{
+    const char *approximate = infer_attribute(i, ATTRIBUTE_approximate)->string;
+    if (strcmp(approximate, "none") != 0 && strcmp(approximate, "tanh") != 0)
+        return infer_bad_attribute(i, "approximate is \"%.32s\", but must be \"none\" or \"tanh\"", approximate);
+    return shape_same(i);
+}
+
 err_code shape_broadcast_all(struct inference *i)
 {
     struct shape out = i->in[0];
@@ -57,6 +82,28 @@ err_code shape_loss(struct inference *i)
         return infer_disagree(i, 0, 1, i->in[0], i->in[1]);
     i->out = (struct shape){0};
     return ERR_ok;
+}
+
+err_code shape_huber(struct inference *i)
+{
+    double delta = infer_attribute(i, ATTRIBUTE_delta)->number;
+    if (!(delta > 0))
+        return infer_bad_attribute(i, "delta is %g, but must be above 0", delta);
+    return shape_loss(i);
+}
+
+/* (mu, y, var) -> (); var is (...,d) as mu is, or (...,1), or (...). */
+err_code shape_gaussian(struct inference *i)
+{
+    struct shape mu = i->in[0], var = i->in[2], all = mu;
+    err_code code = shape_loss(i);
+    if (code != ERR_ok)
+        return code;
+    if (mu.rank > 0 && (var.rank == mu.rank - 1 || (var.rank == mu.rank && var.dim[var.rank - 1] == 1))) {
+        all.rank = var.rank;
+        all.dim[mu.rank - 1] = 1;
+    }
+    return shape_agree(all, var) ? ERR_ok : infer_disagree(i, 0, 2, mu, var);
 }
 
 err_code shape_cross_entropy(struct inference *i)

@@ -1,4 +1,4 @@
-/* Shape rules of ops that pick or place elements by index: Slice, Gather, their adjoints, OneHot. */
+/* Shape rules of ops that pick or place elements by index: Slice, Gather, their adjoints, Flip, OneHot, ArgMax. */
 #include "graph/rules.h"
 
 /* Where a slice of one axis begins, how it ends, how many elements it has. */
@@ -6,14 +6,16 @@ struct range {
     int64_t start, end, step, count;
 };
 
-/* ONNX: negative positions count from the end, and what is out of bounds is clamped. The normal form: start stands
+/* ONNX: negative positions count from the end, and what is out of bounds is clamped: a start to an element, also with a
+ * negative step, where NumPy would find nothing before the first one. The normal form: start stands
  * inside, and an end before the first element, which a slice with a negative step may have, is written -dim - 1. */
 static struct range range_of(struct range r, int64_t dim)
 {
     int64_t low = r.step > 0 ? 0 : -1, high = r.step > 0 ? dim : dim - 1;
     int64_t start = r.start < 0 ? r.start + dim : r.start;
     int64_t end = r.end < 0 ? r.end + dim : r.end;
-    start = start < 0 ? (r.step > 0 ? 0 : low) : start > high ? high : start;
+    start = start < 0 ? 0 : start;
+    start = start > high ? high : start;
     end = end < low ? low : end > high ? high : end;
     int64_t span = r.step > 0 ? end - start : start - end;
     if (span <= 0) {
@@ -82,6 +84,25 @@ err_code shape_slice(struct inference *i)
     code = code ? code : infer_set_ints(i, ATTRIBUTE_ends, normal_ends, count);
     code = code ? code : infer_set_ints(i, ATTRIBUTE_axes, axes, count);
     return code ? code : infer_set_ints(i, ATTRIBUTE_steps, steps, count);
+}
+
+err_code shape_flip(struct inference *i)
+{
+    struct shape x = i->in[0];
+    const struct attribute *given = infer_attribute(i, ATTRIBUTE_axes);
+    int64_t axes[RANK_MAX] = {0};
+    bool flipped[RANK_MAX] = {false};
+    err_code code = infer_axes(i, given, x.rank, axes);
+    if (code != ERR_ok)
+        return code;
+    for (size_t k = 0; k < given->ints.count; k++)
+        flipped[axes[k]] = true;
+    size_t count = 0;
+    for (int k = 0; k < x.rank; k++)
+        if (flipped[k])
+            axes[count++] = k;
+    i->out = x;
+    return infer_set_ints(i, ATTRIBUTE_axes, axes, count);
 }
 
 /* x is laid into zeros of `shape` at start, start + step, ...: every place must be there. */

@@ -201,9 +201,35 @@ static void relate_broadcast(struct solver *s, node_id id, const struct program_
             equal_shapes(s, id, n->inputs[1 - k]);
 }
 
+/* Scale and bias have the axes that are normalised. */
+static void relate_layer_normalization(struct solver *s, node_id id, const struct program_node *n)
+{
+    const struct attribute *axis = written(n, ATTRIBUTE_axis);
+    node_id x = n->inputs[0];
+    equal_shapes(s, id, x);
+    int rank = s->shapes[x].rank;
+    int64_t first = axis ? axis->integer : -1;
+    first = first < 0 ? first + rank : first;
+    if (rank == RANK_OPEN || first < 0 || first >= rank)
+        return;
+    for (size_t k = 1; k < n->input_count; k++) {
+        learn_rank(s, n->inputs[k], rank - (int)first);
+        for (int i = (int)first; i < rank && s->shapes[n->inputs[k]].rank == rank - (int)first; i++)
+            learn_dim(s, n->inputs[k], i - (int)first, dim_of(s, x, i));
+    }
+}
+
 static bool keeps_shape(enum op op)
 {
-    return shape_rules[op] == shape_same || shape_rules[op] == shape_dropout || shape_rules[op] == shape_axis;
+    return shape_rules[op] == shape_same || shape_rules[op] == shape_dropout || shape_rules[op] == shape_clip ||
+           shape_rules[op] == shape_polygamma || shape_rules[op] == shape_gelu || shape_rules[op] == shape_axis ||
+           shape_rules[op] == shape_flip;
+}
+
+/* A scalar of two operands of one shape, and perhaps more. */
+static bool is_loss(enum op op)
+{
+    return shape_rules[op] == shape_loss || shape_rules[op] == shape_huber || shape_rules[op] == shape_gaussian;
 }
 
 static void relate(struct solver *s, node_id id, const struct program_node *n)
@@ -215,13 +241,6 @@ static void relate(struct solver *s, node_id id, const struct program_node *n)
     case OP_MatMul:
         relate_matmul(s, id, n);
         break;
-    case OP_MSE:
-    case OP_MAE:
-    case OP_BCE:
-    case OP_BCEWithLogits:
-        learn_shape(s, id, (struct shape){0});
-        equal_shapes(s, n->inputs[0], n->inputs[1]);
-        break;
     case OP_CrossEntropy:
         relate_cross_entropy(s, id, n);
         break;
@@ -231,14 +250,21 @@ static void relate(struct solver *s, node_id id, const struct program_node *n)
     case OP_Reshape:
         relate_reshape(s, id, n);
         break;
+    case OP_LayerNormalization:
+        relate_layer_normalization(s, id, n);
+        break;
     case OP_Grad:
         equal_shapes(s, id, n->inputs[1]);
         break;
     default:
-        if (keeps_shape(n->op))
+        if (keeps_shape(n->op)) {
             equal_shapes(s, id, n->inputs[0]);
-        else if (shape_rules[n->op] == shape_broadcast_all && n->input_count == 2)
+        } else if (is_loss(n->op)) {
+            learn_shape(s, id, (struct shape){0});
+            equal_shapes(s, n->inputs[0], n->inputs[1]);
+        } else if (shape_rules[n->op] == shape_broadcast_all && n->input_count == 2) {
             relate_broadcast(s, id, n);
+        }
         break;
     }
 }
