@@ -1,14 +1,15 @@
-/* Grad nodes become the gradients that they stand for.
+/* Grad nodes become the gradients that they stand for, and composites their definitions.
  *
  * The graph is rebuilt node by node. What a Grad node differentiates lies before it, so it has been expanded by then:
  * innermost first. All gradients of one value are made by one walk, when the first Grad node of that value is reached.
- * Each Grad node becomes an Identity node of its own, with its name and place: what a client wrote stays a node that
- * one can differentiate by. */
+ * Each Grad node and each composite becomes an Identity node of its own, with its name and place: what a client wrote
+ * stays a node that one can differentiate by. */
 #include "autodiff/gradient.h"
 
 #include "autodiff/walk.h"
 #include "base/arena.h"
 #include "graph/builder.h"
+#include "graph/composites.h"
 
 #include <string.h>
 
@@ -92,6 +93,15 @@ static err_code differentiate(struct expansion *e, node_id of)
     return ERR_ok;
 }
 
+/* An Identity node of `value` in the place of a written one. */
+static err_code stand_for(struct expansion *e, node_id id, node_id value)
+{
+    const struct node *n = graph_node(e->from, id);
+    const struct node identity = {
+        .op = OP_Identity, .inputs = &value, .input_count = 1, .name = n->name, .place = n->place};
+    return graph_add(e->to, &identity, &e->map[id], e->err);
+}
+
 static err_code expand_grad(struct expansion *e, node_id id)
 {
     const struct node *n = graph_node(e->from, id);
@@ -106,9 +116,7 @@ static err_code expand_grad(struct expansion *e, node_id id)
         if (b.code != ERR_ok)
             return b.code;
     }
-    const struct node identity = {
-        .op = OP_Identity, .inputs = &answer, .input_count = 1, .name = n->name, .place = n->place};
-    return graph_add(e->to, &identity, &e->map[id], e->err);
+    return stand_for(e, id, answer);
 }
 
 static err_code copy_node(struct expansion *e, node_id id)
@@ -117,7 +125,11 @@ static err_code copy_node(struct expansion *e, node_id id)
     for (uint32_t i = 0; i < n.input_count; i++)
         e->inputs[i] = e->map[n.inputs[i]];
     n.inputs = e->inputs;
-    return graph_add(e->to, &n, &e->map[id], e->err);
+    if (!op_is_composite(n.op))
+        return graph_add(e->to, &n, &e->map[id], e->err);
+    struct builder b = {.graph = e->to, .err = e->err};
+    node_id value = compose(&b, &n, e->inputs);
+    return b.code == ERR_ok ? stand_for(e, id, value) : b.code;
 }
 
 err_code expand_grads(const struct graph *g, struct graph **ret, node_id *ret_map, struct error *err)

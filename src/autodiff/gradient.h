@@ -2,7 +2,8 @@
  *
  * The walk is the lesson's: from `of` backwards, each node's rule looks at that node, its inputs and the gradient that
  * arrived, and appends ordinary nodes; contributions add up where paths meet. Rules build ops, so a gradient can be
- * differentiated again, to any order. Every shape must be concrete (graph_bind). */
+ * differentiated again, to any order. Every shape must be concrete (graph_bind), and Grad nodes
+ * and composites expanded (expand_grads). */
 #ifndef GRADD_AUTODIFF_GRADIENT_H
 #define GRADD_AUTODIFF_GRADIENT_H
 
@@ -14,8 +15,8 @@
 err_code gradient(struct graph *g, node_id of, node_id cotangent, const node_id *wrt, size_t count, node_id *ret,
                   struct error *err);
 
-/* A new graph in which every Grad node is its gradient (innermost first; zeros where nothing depends). ret_map:
- * graph_size(g) ids, old to new. Names and places are kept. */
+/* A new graph in which every Grad node is its gradient (innermost first; zeros where nothing depends) and every
+ * composite its definition. ret_map: graph_size(g) ids, old to new. Names and places are kept. */
 err_code expand_grads(const struct graph *g, struct graph **ret, node_id *ret_map, struct error *err);
 
 #endif

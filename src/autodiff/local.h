@@ -8,7 +8,8 @@
  * `g` arrives, NODE_NONE where nothing flows. Its leaves are the node's inputs and the node itself, and `g` (`g_1`
  * where one of them has that name); names[id] is the name of node id of g, for those that have none too; numbers stand
  * as they are. Where the same node is an input several times, each has the sum. A Grad node has no formula: nothing
- * flows. Shapes of g must be concrete. *ret is the caller's; ret_roots has room for the node's inputs. */
+ * flows. That of a composite comes from its definition. Shapes of g must be concrete. *ret is the caller's; ret_roots
+ * has room for the node's inputs. */
 err_code local_derivatives(const struct graph *g, node_id node, const char *const *names, struct graph **ret,
                            node_id *ret_roots, struct error *err);
 

@@ -1,19 +1,20 @@
 #include "autodiff/rules.h"
 
-static const struct rule *const rules[OP_COUNT] = {
-#define OP(name, least, most, attributes, shape_rule) [OP_##name] = &rule_##name,
-#include "graph/ops.def"
-#undef OP
-};
-
 /* expand_grads() comes first; whoever differentiates without it has a bug, and must not be told that nothing flows. */
-static node_id grad(struct builder *b, const struct link *l, size_t input)
+static node_id refuse(struct builder *b, const struct link *l, size_t input)
 {
-    (void)l, (void)input;
-    b->code = error_set(b->err, ERR_internal, "a Grad node is differentiated before it is expanded");
+    (void)input;
+    b->code = error_set(b->err, ERR_internal, "a %s node is differentiated before it is expanded", op_name(l->node.op));
     return NODE_NONE;
 }
-const struct rule rule_Grad = {.vjp = grad};
+const struct rule rule_Grad = {.vjp = refuse};
+static const struct rule unexpanded = {.vjp = refuse};
+
+static const struct rule *const rules[OP_COUNT] = {
+#define OP(name, least, most, attributes, shape_rule) [OP_##name] = &rule_##name,
+#define COMPOSITE(name, least, most, attributes, shape_rule) [OP_##name] = &unexpanded,
+#include "graph/ops.def"
+};
 
 bool rule_flows(enum op op, size_t input)
 {

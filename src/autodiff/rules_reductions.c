@@ -58,7 +58,34 @@ static node_id reduce_max(struct builder *b, const struct link *l, size_t input)
 }
 const struct rule rule_ReduceMax = {.vjp = reduce_max};
 
+/* x / y, and 0 where y is 0, of every order: there is no 0 / 0 in the branch that is not taken. */
+static node_id reduce_l2(struct builder *b, const struct link *l, size_t input)
+{
+    node_id norm = aligned(b, l, l->y);
+    node_id is_zero = build_binary(b, OP_Equal, norm, build_scalar(b, 0));
+    node_id divisor = build_where(b, is_zero, build_scalar(b, 1), norm);
+    node_id direction = over(b, l->x[input], divisor);
+    return zero_where(b, is_zero, times(b, aligned(b, l, l->g), direction));
+}
+const struct rule rule_ReduceL2 = {.vjp = reduce_l2};
+
 /* ---------------------------------------------------------------- along an axis */
+
+const struct rule rule_ArgMax = {0};
+
+/* What arrives at the place i and behind it: the running sum from the end. */
+static node_id cum_sum(struct builder *b, const struct link *l, size_t input)
+{
+    (void)input;
+    int64_t axis = node_int(&l->node, ATTRIBUTE_axis), count = l->node.shape.dim[axis];
+    const struct attribute along = attribute_int(ATTRIBUTE_axis, axis);
+    if (count < 2)
+        return l->g;
+    node_id backwards = build_slice(b, l->g, axis, count - 1, -1, count);
+    node_id sums = build_op(b, OP_CumSum, &backwards, 1, &along, 1);
+    return build_slice(b, sums, axis, count - 1, -1, count);
+}
+const struct rule rule_CumSum = {.vjp = cum_sum};
 
 /* Sum over the axis of the op, which stays as 1. */
 static node_id sum_along(struct builder *b, const struct link *l, node_id value)
