@@ -1,11 +1,11 @@
-/* Steps that are more than one call of their kernel. */
+/* Calls that are more than one of their kernel. */
 #include "engine/planner.h"
 #include <math.h>
 #include <stdio.h>
 
-bool step_can_fail(const struct step *s)
+bool call_can_fail(const struct call *c)
 {
-    return s->execute == execute_indexed;
+    return c->execute == execute_indexed;
 }
 
 static err_code index_error(const struct indexed_args *a, double number, struct error *err)
@@ -13,15 +13,15 @@ static err_code index_error(const struct indexed_args *a, double number, struct 
     char where[64] = "";
     if (a->line > 0)
         snprintf(where, sizeof where, " (line %d)", a->line);
-    return error_set(err, ERR_index_out_of_range, "%s%s%s%s: index %g is out of range: it must be from %lld to %lld",
+    return error_set(err, ERR_index_out_of_range, "%s%s%s%s: index %.10g is out of range: it must be from %lld to %lld",
                      a->op, a->name != NULL ? " " : "", a->name != NULL ? a->name : "", where, number,
                      (long long)(a->negative ? -a->size : 0), (long long)a->size - 1);
 }
 
-err_code execute_indexed(const struct step *s, void *const *p, const struct frame *frame, struct error *err)
+err_code execute_indexed(const struct call *c, void *const *p, const struct frame *frame, struct error *err)
 {
     (void)frame;
-    const struct indexed_args *a = s->args;
+    const struct indexed_args *a = c->args;
     int64_t *index = p[a->into];
     for (int64_t i = 0; i < a->count; i++) {
         const double number =
@@ -32,17 +32,17 @@ err_code execute_indexed(const struct step *s, void *const *p, const struct fram
             return index_error(a, number, err);
         index[i] = rounded < 0 ? (int64_t)rounded + a->size : (int64_t)rounded;
     }
-    s->kernel(a->kernel_args, p);
+    c->kernel(a->kernel_args, p);
     return ERR_ok;
 }
 
-err_code execute_dropout(const struct step *s, void *const *p, const struct frame *frame, struct error *err)
+err_code execute_dropout(const struct call *c, void *const *p, const struct frame *frame, struct error *err)
 {
     (void)err;
-    struct dropout_args args = *(const struct dropout_args *)s->args;
+    struct dropout_args args = *(const struct dropout_args *)c->args;
     args.seed = frame->seed;
     args.step = frame->step;
-    s->kernel(&args, p);
+    c->kernel(&args, p);
     return ERR_ok;
 }
 
@@ -52,7 +52,7 @@ static void *moved(void *base, int64_t elements, size_t element_bytes)
 }
 
 /* One matrix of a long product, block by block. */
-static err_code execute_blocks(const struct step *s, const struct long_product_args *l, void *const *p,
+static err_code execute_blocks(const struct call *c, const struct long_product_args *l, void *const *p,
                                const struct frame *frame, struct error *err)
 {
     const struct product_args *g = &l->product;
@@ -62,19 +62,18 @@ static err_code execute_blocks(const struct step *s, const struct long_product_a
                 return error_set(err, ERR_cancelled, "the computation was cancelled");
             struct product_args block = *g;
             block.batch_rank = 0;
+            block.row = i;
+            block.column = j;
             block.m = g->m - i < l->block_rows ? g->m - i : l->block_rows;
             block.n = g->n - j < l->block_columns ? g->n - j : l->block_columns;
-            void *const pointers[REFS_MAX] = {
-                moved(p[0], i * g->c_row + j, l->element_bytes), moved(p[1], i * g->a_row, l->element_bytes),
-                moved(p[2], j * g->b_col, l->element_bytes), moved(p[3], j, l->element_bytes), p[4]};
-            s->kernel(&block, pointers);
+            c->kernel(&block, p);
         }
     return ERR_ok;
 }
 
-err_code execute_long_product(const struct step *s, void *const *p, const struct frame *frame, struct error *err)
+err_code execute_long_product(const struct call *c, void *const *p, const struct frame *frame, struct error *err)
 {
-    const struct long_product_args *l = s->args;
+    const struct long_product_args *l = c->args;
     const struct product_args *g = &l->product;
     int64_t at[RANK_MAX] = {0};
     for (;;) {
@@ -83,7 +82,7 @@ err_code execute_long_product(const struct step *s, void *const *p, const struct
             for (int axis = 0; axis < g->batch_rank; axis++)
                 pointers[operand] =
                     moved(pointers[operand], at[axis] * g->batch_stride[operand][axis], l->element_bytes);
-        const err_code code = execute_blocks(s, l, pointers, frame, err);
+        const err_code code = execute_blocks(c, l, pointers, frame, err);
         if (code != ERR_ok)
             return code;
         int axis = g->batch_rank - 1;

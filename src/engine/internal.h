@@ -18,20 +18,32 @@ struct ref {
 };
 #define REF_NONE ((struct ref){UINT32_MAX, 0}) /* a pointer that is NULL */
 
-struct step;
-struct frame; /* what a step may look at, beside its pointers */
+struct call;
+struct frame; /* what a call may look at, beside its pointers */
 
-/* A step that is more than one call of its kernel. */
-typedef err_code (*execute_fn)(const struct step *s, void *const *p, const struct frame *frame, struct error *err);
+/* A call that is more than one of its kernel. */
+typedef err_code (*execute_fn)(const struct call *c, void *const *p, const struct frame *frame, struct error *err);
 
-enum { REFS_MAX = 6 };
-struct step {
+/* A step of a plan. */
+enum { REFS_MAX = 8 + ACCESSES_MAX };
+struct call {
     execute_fn execute; /* NULL: kernel(args, p) */
     kernel_fn kernel;
-    const void *args; /* owned by the plan's memory */
-    bool elementwise; /* args are elementwise_args */
+    const void *args; /* owned by the plan's memory, like all below */
+    struct ref *refs; /* p */
     uint32_t ref_count;
-    struct ref refs[REFS_MAX]; /* p: the first is written, the others are read, or are scratch */
+    uint32_t written;              /* bits: those that are written, but for scratch */
+    const struct program *program; /* the elementwise ops in it, or NULL */
+    const char *name;              /* of the kernel, for describing */
+    const node_id *nodes;          /* of the graph, that it computes */
+    uint32_t node_count;
+    double flops;
+};
+
+/* What a ref of a step is to describe.h. */
+struct place_note {
+    size_t offset, bytes; /* of the whole piece: in the arena, in the constants; 0: a leaf's */
+    bool scratch;         /* nothing has written it before this step */
 };
 
 struct frame {
@@ -56,17 +68,19 @@ struct plan {
     struct arena *memory; /* names, args */
     const struct kernels_of_dtype *kernels;
     enum dtype dtype;
-    struct step *steps;
-    size_t step_count;
-    size_t commit; /* the first step that writes a leaf: from there on a run is not stopped */
+    struct call *calls;
+    size_t call_count;
+    size_t commit; /* the first call that writes a leaf: from there on a run is not stopped */
     struct leaf *leaves;
     size_t leaf_count;
+    struct leaf **by_name; /* the leaves, sorted */
     struct output *outputs;
     size_t output_count;
     void *constants; /* 64-byte aligned */
     size_t constant_bytes;
     size_t arena_bytes;
     double flops;
+    struct place_note *notes; /* owned; REFS_MAX a step, where the plan is described; else NULL */
 };
 
 #endif

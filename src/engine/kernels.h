@@ -7,32 +7,22 @@
 #ifndef GRADD_ENGINE_KERNELS_H
 #define GRADD_ENGINE_KERNELS_H
 
-#include "graph/op.h"
+#include "engine/product.h"
+#include "engine/program.h"
 
 typedef void (*kernel_fn)(const void *args, void *const *p);
-
-/* Elementwise ops, copies included (Identity). p: out, then the operands in order. The axes are merged, the innermost
- * last; stride[0] is the output's, stride[1], ... the operands'. */
-enum { OPERANDS_MAX = 3 };
-struct loop_axis {
-    int64_t dim, stride[1 + OPERANDS_MAX];
-};
-struct elementwise_args {
-    int rank;                        /* 0: one element */
-    struct loop_axis axis[RANK_MAX]; /* the first `rank`; there need be no more */
-};
 
 /* Fills a contiguous tensor with zeros. p: out. */
 struct fill_args {
     int64_t count;
 };
 
-/* out (outer, inner) from x (outer, reduced, inner), contiguous. p: out, x.
- * sum_lanes, max_lanes: in 16 virtual lanes, and inner is 1; sum, max: in order. Sums are divided by `divisor` where it
- * is not 0. */
-struct reduce_args {
-    int64_t outer, reduced, inner;
-    double divisor;
+/* Along the middle axis of (outer, k, inner), contiguous. cum_sum: out (outer, k, inner), the sums of the elements up
+ * to each, in order and in float64. arg_max: out (outer, inner), the place of the first NaN, or of the first of the
+ * largest. norm: out (outer, inner), the root of the sum of squares, which neither overflows nor underflows on the way;
+ * summed in 16 virtual lanes where inner is 1, else in order. p: out, x. */
+struct scan_args {
+    int64_t outer, k, inner;
 };
 
 /* Softmax over the middle axis of (outer, k, inner), contiguous; sums across lanes. p: out, x, and scratch of 2 k
@@ -52,28 +42,6 @@ struct loss_args {
 struct cross_entropy_args {
     int64_t n, k;
 };
-
-/* Products. c (m, n) = a (m, k) times b (k, n), plus bias (n) if there is one, for each index of the batch axes. p: c,
- * a, b, bias or NULL, scratch. product: every element is summed in the order of k. product_narrow: n is 1, summed
- * across lanes. The scratch of product holds PANEL_BYTES * min(k, PANEL_DEPTH) bytes if product_packs; that of
- * product_narrow k elements if b_row
- * != 1. */
-struct product_args {
-    int64_t m, n, k;
-    int64_t a_row, a_col, b_row, b_col; /* any strides */
-    int64_t c_row;                      /* the columns of c are contiguous */
-    int batch_rank;
-    int64_t batch[RANK_MAX];
-    int64_t batch_stride[3][RANK_MAX]; /* of c, a, b */
-};
-enum { PANEL_BYTES = 256, PANEL_DEPTH = 512 };
-
-/* Whether product copies panels of b to its scratch: when its rows are not contiguous, or when many rows of a read a b
- * that L1 does not hold. */
-static inline bool product_packs(const struct product_args *g)
-{
-    return g->b_col != 1 || (g->m >= 32 && g->k * g->n > 8192);
-}
 
 /* Rows picked by index. gather: out (outer, count, inner) from data (outer, size, inner); p: out, data, index (int64,
  * count). scatter_add: out (outer, size, inner), zeroed, gets g (outer, count, inner) added at index, in its order; p:
@@ -102,17 +70,36 @@ struct dropout_args {
     uint64_t seed, step; /* filled in at each run */
 };
 
+/* Windows of images (images, y.dim, x.dim, channels), contiguous: element i of window o lies at o * stride + i *
+ * dilation - begin along its axis, outside of the image where that is padding.
+ * windows: p: out (images, y.count, x.count, y.kernel, x.kernel, channels), x (images); padding is 0.
+ * fold_windows: p: out (images), g (as windows writes it), added in the order of g.
+ * max_pool: p: out (images, y.count, x.count, channels), x (images). pick_max: p: out, v (images), x (images): the
+ * elements of v where max_pool takes those of x. place_max: p: out (images), g (as max_pool writes it), x (images). For
+ * these, dilations are 1 and each window has an element that is no padding. */
+struct window_args {
+    int64_t images, channels;
+    struct window_axis {
+        int64_t dim, count, kernel, stride, dilation, begin;
+    } y, x;
+};
+
 /* Those of one dtype. NULL where an op has no kernel of its kind. */
 struct kernels_of_dtype {
-    const kernel_fn *elementwise; /* OP_COUNT of them: elementwise_args */
-    const kernel_fn *loss;        /* OP_COUNT of them: loss_args */
+    const map_fn *map;     /* OP_COUNT of them, for elementwise ops */
+    const kernel_fn *loss; /* OP_COUNT of them: loss_args */
     kernel_fn fill;
-    kernel_fn sum, sum_lanes, max, max_lanes; /* reduce_args */
+    kernel_fn program;                /* struct program; p as its accesses say */
+    kernel_fn sum, max;               /* struct reduction */
+    kernel_fn cum_sum, arg_max, norm; /* scan_args */
     kernel_fn softmax, log_softmax;
     kernel_fn cross_entropy;
-    kernel_fn product, product_narrow;
+    kernel_fn product, product_narrow; /* struct product_args */
+    block_fn finish;                   /* of a product: args are a struct program, p as its accesses say */
     kernel_fn gather, scatter_add, rows, one_hot;
     kernel_fn dropout;
+    kernel_fn windows, fold_windows;
+    kernel_fn max_pool, pick_max, place_max;
 };
 
 struct kernels {

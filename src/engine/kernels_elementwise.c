@@ -2,7 +2,7 @@
 #include "engine/kernels_parts.h"
 
 /* An op of the template's list, as an entry of its table. */
-#define ENTRY(op, operands, light, value) [OP_##op] = V(run_##op),
+#define ENTRY(op, operands, value) [OP_##op] = V(run_##op),
 
 #define REAL_BITS 32
 #include "engine/template_elementwise.h"

@@ -5,26 +5,57 @@
 
 enum { FOLDED_ELEMENTS_MAX = 1024 };
 
-/* ---------------------------------------------------------------- elementwise steps */
+/* ---------------------------------------------------------------- elementwise ops */
 
-/* The step that applies `op`; views[0] is where it writes, the others are what it reads, all of one shape. */
-static struct step elementwise_step(const struct planner *p, enum op op, const struct view *const *views, int count,
-                                    struct elementwise_args *args)
+/* Without axes of one element, which matter to nobody. */
+static struct view squeezed(const struct view *v)
 {
-    struct step step = {.kernel = p->plan->kernels->elementwise[op], .elementwise = true, .ref_count = (uint32_t)count};
-    for (int v = 0; v < count; v++)
-        step.refs[v] = view_ref(views[v]);
-    args->rank = view_loops(views, count, args->axis);
-    return step;
+    struct view out = {.storage = v->storage, .offset = v->offset};
+    for (int axis = 0; axis < v->shape.rank; axis++)
+        if (v->shape.dim[axis] != 1) {
+            out.stride[out.shape.rank] = v->stride[axis];
+            out.shape.dim[out.shape.rank++] = v->shape.dim[axis];
+        }
+    return out;
 }
 
-static err_code append_elementwise(struct planner *p, enum op op, const struct view *const *views, int count)
+static struct map map_of(const struct planner *p, enum op op, const struct view *out, const struct view *in, int count)
 {
-    struct elementwise_args args;
-    const struct step step = elementwise_step(p, op, views, count, &args);
-    p->plan->flops += (double)view_elements(views[0]);
-    return planner_step(p, &step, &args,
-                        offsetof(struct elementwise_args, axis) + (size_t)args.rank * sizeof *args.axis);
+    struct map map = {.op = op, .count = count, .node = p->node, .out = squeezed(out)};
+    for (int o = 0; o < count; o++)
+        map.in[o] = squeezed(&in[o]);
+    return map;
+}
+
+static err_code append_map(struct planner *p, enum op op, const struct view *out, const struct view *in, int count)
+{
+    struct draft d = {.kind = DRAFT_MAPS, .maps = arena_alloc(p->memory, sizeof *d.maps), .map_count = 1};
+    if (d.maps == NULL)
+        return error_set(p->err, ERR_out_of_memory, "there is no memory for a plan");
+    *d.maps = map_of(p, op, out, in, count);
+    d.map_capacity = 1;
+    d.space = d.maps->out.shape;
+    p->plan->flops += (double)view_elements(out);
+    return planner_draft(p, &d);
+}
+
+err_code planner_product(struct planner *p, const struct step *step, const struct view *c,
+                         const struct long_product_args *args)
+{
+    struct long_product_args *copy = arena_alloc(p->plan->memory, sizeof *copy);
+    struct draft d = {.kind = DRAFT_PRODUCT,
+                      .node = p->node,
+                      .step = *step,
+                      .maps = arena_alloc(p->memory, sizeof *d.maps),
+                      .map_count = 1,
+                      .map_capacity = 1};
+    if (copy == NULL || d.maps == NULL)
+        return error_set(p->err, ERR_out_of_memory, "there is no memory for a plan");
+    *copy = *args;
+    d.step.args = copy;
+    *d.maps = map_of(p, OP_MatMul, c, NULL, 0);
+    d.space = d.maps->out.shape;
+    return planner_draft(p, &d);
 }
 
 /* Whether all that is read is constant, and the result small enough to be made now. */
@@ -40,25 +71,59 @@ static bool can_fold(const struct planner *p, const struct view *operands, int c
 static err_code fold_elementwise(struct planner *p, enum op op, const struct view *operands, int count,
                                  struct shape shape, struct view *ret)
 {
-    void *pointers[1 + OPERANDS_MAX] = {NULL};
-    const struct view *views[1 + OPERANDS_MAX] = {ret};
-    const err_code code = planner_constant(p, shape, ret, &pointers[0]);
+    void *data;
+    const err_code code = planner_constant(p, shape, ret, &data);
     if (code != ERR_ok)
         return code;
-    for (int o = 0; o < count; o++) {
-        views[o + 1] = &operands[o];
-        pointers[o + 1] = (char *)p->plan->constants + (size_t)operands[o].offset * dtype_size(p->spec->dtype);
+    const struct map map = map_of(p, op, ret, operands, count);
+    return fold_map(p, &map, data);
+}
+
+/* Axes in the order in which a view's elements lie in memory. */
+static void order_in_memory(const struct view *v, int64_t perm[RANK_MAX])
+{
+    for (int axis = 0; axis < v->shape.rank; axis++) {
+        int at = axis;
+        for (; at > 0 && v->stride[perm[at - 1]] < v->stride[axis]; at--)
+            perm[at] = perm[at - 1];
+        perm[at] = axis;
     }
-    struct elementwise_args args;
-    elementwise_step(p, op, views, count + 1, &args).kernel(&args, pointers);
-    return ERR_ok;
+}
+
+/* A new tensor whose elements lie in memory as those of its first whole operand do. */
+static err_code tensor_like(struct planner *p, const struct view *in, int count, struct shape shape, struct view *ret)
+{
+    int64_t perm[RANK_MAX], back[RANK_MAX];
+    int like = 0;
+    for (bool whole = false; like < count; like++) {
+        whole = true;
+        for (int axis = 0; axis < shape.rank; axis++)
+            whole = whole && in[like].stride[axis] > 0;
+        if (whole)
+            break;
+    }
+    if (like == count)
+        return planner_result(p, shape, ret);
+    order_in_memory(&in[like], perm);
+    bool moved = false;
+    struct shape order = shape;
+    for (int axis = 0; axis < shape.rank; axis++) {
+        moved = moved || perm[axis] != axis;
+        order.dim[axis] = shape.dim[perm[axis]];
+        back[perm[axis]] = axis;
+    }
+    if (!moved)
+        return planner_result(p, shape, ret);
+    const err_code code = planner_tensor(p, order, ret);
+    if (code == ERR_ok)
+        *ret = view_transpose(ret, back);
+    return code;
 }
 
 err_code lower_elementwise(struct planner *p, enum op op, const struct view *operands, int count, struct shape shape,
                            struct view *ret)
 {
     struct view in[OPERANDS_MAX];
-    const struct view *views[1 + OPERANDS_MAX] = {ret, &in[0], &in[1], &in[2]};
     struct shape once = shape;
     for (int o = 0; o < count; o++)
         in[o] = view_broadcast(&operands[o], shape);
@@ -76,9 +141,9 @@ err_code lower_elementwise(struct planner *p, enum op op, const struct view *ope
     if (can_fold(p, in, count, once)) {
         code = fold_elementwise(p, op, in, count, once, ret);
     } else {
-        code = planner_tensor(p, once, ret);
+        code = tensor_like(p, in, count, once, ret);
         if (code == ERR_ok)
-            code = append_elementwise(p, op, views, count + 1);
+            code = append_map(p, op, ret, in, count);
     }
     if (code == ERR_ok)
         *ret = view_broadcast(ret, shape);
@@ -87,8 +152,7 @@ err_code lower_elementwise(struct planner *p, enum op op, const struct view *ope
 
 err_code lower_copy(struct planner *p, const struct view *to, const struct view *from)
 {
-    const struct view *views[] = {to, from};
-    return append_elementwise(p, OP_Identity, views, 2);
+    return append_map(p, OP_Identity, to, from, 1);
 }
 
 err_code lower_contiguous(struct planner *p, struct view *view)
@@ -134,6 +198,21 @@ static err_code lower_pow(struct planner *p, const struct node *n, const struct 
     return lower_map(p, n, in, ret);
 }
 
+/* The kernel reads n as an operand. */
+static err_code lower_polygamma(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
+{
+    struct view operands[2] = {{0}, in[0]};
+    void *data;
+    const err_code code = planner_constant(p, (struct shape){0}, &operands[0], &data);
+    if (code != ERR_ok)
+        return code;
+    if (p->spec->dtype == DTYPE_FLOAT32)
+        *(float *)data = (float)node_int(n, ATTRIBUTE_n);
+    else
+        *(double *)data = (double)node_int(n, ATTRIBUTE_n);
+    return lower_elementwise(p, OP_Polygamma, operands, 2, n->shape, ret);
+}
+
 static err_code lower_dropout(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
 {
     if (!p->spec->training) {
@@ -152,6 +231,7 @@ static err_code lower_dropout(struct planner *p, const struct node *n, const str
     if (code != ERR_ok)
         return code;
     const struct step step = {.execute = execute_dropout,
+                              .name = "dropout",
                               .kernel = p->plan->kernels->dropout,
                               .ref_count = 2,
                               .refs = {view_ref(ret), view_ref(&x)}};
@@ -280,11 +360,34 @@ static const lower_fn lowerings[OP_COUNT] = {
     [OP_Sqrt] = lower_map,
     [OP_Exp] = lower_map,
     [OP_Log] = lower_map,
+    [OP_Log1p] = lower_map,
+    [OP_Expm1] = lower_map,
     [OP_Sin] = lower_map,
     [OP_Cos] = lower_map,
+    [OP_Tan] = lower_map,
+    [OP_Asin] = lower_map,
+    [OP_Acos] = lower_map,
+    [OP_Atan] = lower_map,
+    [OP_Sinh] = lower_map,
+    [OP_Cosh] = lower_map,
+    [OP_Floor] = lower_map,
+    [OP_Ceil] = lower_map,
+    [OP_Round] = lower_map,
     [OP_Tanh] = lower_map,
+    [OP_Asinh] = lower_map,
+    [OP_Acosh] = lower_map,
+    [OP_Atanh] = lower_map,
+    [OP_Bell] = lower_map,
+    [OP_Erf] = lower_map,
+    [OP_Erfc] = lower_map,
+    [OP_Lgamma] = lower_map,
+    [OP_Digamma] = lower_map,
+    [OP_Polygamma] = lower_polygamma,
     [OP_Sigmoid] = lower_map,
+    [OP_SigmoidSlope] = lower_map,
     [OP_Softplus] = lower_map,
+    [OP_Softsign] = lower_map,
+    [OP_LnCosh] = lower_map,
     [OP_Relu] = lower_map,
     [OP_StopGradient] = lower_same,
     [OP_Dropout] = lower_dropout,
@@ -293,6 +396,7 @@ static const lower_fn lowerings[OP_COUNT] = {
     [OP_Mul] = lower_map,
     [OP_Div] = lower_map,
     [OP_Pow] = lower_pow,
+    [OP_Atan2] = lower_map,
     [OP_Max] = lower_map,
     [OP_Min] = lower_map,
     [OP_Equal] = lower_map,
@@ -314,9 +418,17 @@ static const lower_fn lowerings[OP_COUNT] = {
     [OP_ScatterAdd] = lower_scatter_add,
     [OP_OneHot] = lower_one_hot,
     [OP_Size] = lower_size,
+    [OP_Windows] = lower_windows,
+    [OP_FoldWindows] = lower_fold_windows,
+    [OP_MaxPool] = lower_max_pool,
+    [OP_PickMax] = lower_pick_max,
+    [OP_PlaceMax] = lower_place_max,
     [OP_ReduceSum] = lower_reduce,
     [OP_ReduceMean] = lower_reduce,
     [OP_ReduceMax] = lower_reduce,
+    [OP_ReduceL2] = lower_norm,
+    [OP_CumSum] = lower_cum_sum,
+    [OP_ArgMax] = lower_arg_max,
     [OP_Softmax] = lower_softmax,
     [OP_LogSoftmax] = lower_softmax,
     [OP_MSE] = lower_loss,
@@ -338,6 +450,7 @@ err_code lower_node(struct planner *p, node_id id)
         p->operands = grown;
         p->operand_capacity = n->input_count;
     }
+    p->node = id;
     for (uint32_t i = 0; i < n->input_count; i++)
         p->operands[i] = p->values[n->inputs[i]];
     return lowerings[n->op](p, n, p->operands, &p->values[id]);

@@ -54,7 +54,8 @@ err_code lower_gather(struct planner *p, const struct node *n, const struct view
         code = planner_tensor(p, n->shape, ret);
     if (code != ERR_ok)
         return code;
-    struct step step = {.kernel = p->plan->kernels->gather, .ref_count = 3, .refs = {view_ref(ret), view_ref(&data)}};
+    struct step step = {
+        .name = "gather", .kernel = p->plan->kernels->gather, .ref_count = 3, .refs = {view_ref(ret), view_ref(&data)}};
     p->plan->flops += (double)view_elements(ret);
     return planner_indexed_step(p, n, &step, &args, sizeof args, &index, args.size, true);
 }
@@ -75,7 +76,10 @@ err_code lower_scatter_add(struct planner *p, const struct node *n, const struct
         code = planner_zeros(p, n->shape, ret);
     if (code != ERR_ok)
         return code;
-    struct step step = {.kernel = p->plan->kernels->scatter_add, .ref_count = 3, .refs = {view_ref(ret), view_ref(&g)}};
+    struct step step = {.name = "scatter_add",
+                        .kernel = p->plan->kernels->scatter_add,
+                        .ref_count = 3,
+                        .refs = {view_ref(ret), view_ref(&g)}};
     p->plan->flops += (double)view_elements(&g);
     return planner_indexed_step(p, n, &step, &args, sizeof args, &index, args.size, true);
 }
@@ -89,7 +93,8 @@ err_code lower_one_hot(struct planner *p, const struct node *n, const struct vie
         code = planner_tensor(p, n->shape, ret);
     if (code != ERR_ok)
         return code;
-    struct step step = {.kernel = p->plan->kernels->one_hot, .ref_count = 2, .refs = {view_ref(ret)}};
+    struct step step = {
+        .name = "one_hot", .kernel = p->plan->kernels->one_hot, .ref_count = 2, .refs = {view_ref(ret)}};
     p->plan->flops += (double)view_elements(ret);
     return planner_indexed_step(p, n, &step, &args, sizeof args, &index, args.depth, false);
 }

@@ -25,7 +25,7 @@ static void choose_blocks(struct long_product_args *l)
 {
     const struct product_args *g = &l->product;
     const double depth = 2 * (double)g->k;
-    const int64_t panel = PANEL_BYTES / (int64_t)l->element_bytes;
+    const int64_t panel = BLOCK_COLUMNS;
     const double rows = LONG_PRODUCT / (depth * (double)g->n);
     l->block_rows = rows < (double)g->m ? (int64_t)rows / 48 * 48 : g->m;
     l->block_rows = l->block_rows < 48 ? 48 : l->block_rows;
@@ -34,15 +34,14 @@ static void choose_blocks(struct long_product_args *l)
     l->block_columns = l->block_columns < panel ? panel : l->block_columns;
 }
 
-/* c = a (..., m, k) @ b (..., k, n) [+ bias]; c is contiguous, and batch axes are broadcast already. */
-static err_code append_product(struct planner *p, const struct view *c, const struct view *a, const struct view *b,
-                               const struct view *bias)
+/* c = a (..., m, k) @ b (..., k, n); the columns of c are contiguous, and batch axes are broadcast already. One without
+ * batch axes can take in what is done with its result. */
+static err_code append_product(struct planner *p, const struct view *c, const struct view *a, const struct view *b)
 {
     const int batch_rank = c->shape.rank - 2;
     const int row = batch_rank;
     const int column = batch_rank + 1;
-    const size_t bytes = dtype_size(p->spec->dtype);
-    struct long_product_args args = {.element_bytes = bytes};
+    struct long_product_args args = {.element_bytes = dtype_size(p->spec->dtype)};
     struct product_args *g = &args.product;
     *g = (struct product_args){.m = c->shape.dim[row],
                                .n = c->shape.dim[column],
@@ -51,7 +50,13 @@ static err_code append_product(struct planner *p, const struct view *c, const st
                                .a_col = a->stride[column],
                                .b_row = b->stride[row],
                                .b_col = b->stride[column],
-                               .c_row = c->shape.dim[column]};
+                               .c_row = c->stride[row],
+                               .c_kept = true};
+    g->c_slack = view_has_slack(p, c, c->stride[row], c->stride[column], g->n);
+    g->a_slack = view_has_slack(p, a, a->stride[row], a->stride[column], g->k) ||
+                 view_has_slack(p, a, a->stride[column], a->stride[row], g->m);
+    g->b_slack = view_has_slack(p, b, b->stride[row], b->stride[column], g->n) ||
+                 view_has_slack(p, b, b->stride[column], b->stride[row], g->k);
     for (int axis = 0; axis < batch_rank; axis++) {
         if (c->shape.dim[axis] == 1)
             continue;
@@ -63,28 +68,16 @@ static err_code append_product(struct planner *p, const struct view *c, const st
     }
     merge_batch_into_rows(g);
     const bool narrow = g->n == 1;
-    struct step step = {
-        .kernel = narrow ? p->plan->kernels->product_narrow : p->plan->kernels->product,
-        .ref_count = 5,
-        .refs = {view_ref(c), view_ref(a), view_ref(b), bias != NULL ? view_ref(bias) : REF_NONE, REF_NONE}};
-    int64_t scratch = 0;
-    if (narrow && g->b_row != 1)
-        scratch = g->k;
-    else if (!narrow && product_packs(g))
-        scratch = PANEL_BYTES / (int64_t)bytes * (g->k < PANEL_DEPTH ? g->k : PANEL_DEPTH);
-    if (scratch > 0) {
-        step.refs[4].offset = 0;
-        const err_code code = planner_storage(p, scratch, bytes, &step.refs[4].base);
-        if (code != ERR_ok)
-            return code;
-    }
+    const struct step step = {.name = narrow ? "product_narrow" : "product",
+                              .kernel = narrow ? p->plan->kernels->product_narrow : p->plan->kernels->product,
+                              .ref_count = 5,
+                              .refs = {view_ref(c), view_ref(a), view_ref(b), REF_NONE, REF_NONE}};
     const double flops = 2 * (double)view_elements(c) * (double)g->k;
     p->plan->flops += flops;
-    if (flops <= LONG_PRODUCT)
-        return planner_step(p, &step, g, sizeof *g);
-    choose_blocks(&args);
-    step.execute = execute_long_product;
-    return planner_step(p, &step, &args, sizeof args);
+    args.is_long = flops > LONG_PRODUCT;
+    if (args.is_long)
+        choose_blocks(&args);
+    return planner_product(p, &step, c, &args);
 }
 
 err_code lower_linear(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
@@ -92,13 +85,13 @@ err_code lower_linear(struct planner *p, const struct node *n, const struct view
     struct shape weights = n->shape;
     weights.dim[weights.rank - 2] = in[1].shape.dim[0];
     const struct view w = view_broadcast(&in[1], weights);
-    struct view bias = {0};
-    err_code code = planner_tensor(p, n->shape, ret);
-    if (code == ERR_ok && n->input_count == 3) {
-        bias = in[2];
-        code = lower_contiguous(p, &bias);
-    }
-    return code != ERR_ok ? code : append_product(p, ret, &in[0], &w, n->input_count == 3 ? &bias : NULL);
+    err_code code = planner_result(p, n->shape, ret);
+    if (code == ERR_ok)
+        code = append_product(p, ret, &in[0], &w);
+    if (code != ERR_ok || n->input_count < 3)
+        return code;
+    const struct view sum[] = {*ret, in[2]};
+    return lower_elementwise(p, OP_Add, sum, 2, n->shape, ret);
 }
 
 /* A vector as a matrix: a row on the left, a column on the right. */
@@ -133,10 +126,11 @@ err_code lower_matmul(struct planner *p, const struct node *n, const struct view
     a = view_broadcast(&a, left);
     b = view_broadcast(&b, right);
     struct view c;
-    err_code code = planner_tensor(p, shape, &c);
+    const bool matrices = shape.rank == n->shape.rank;
+    err_code code = matrices ? planner_result(p, shape, &c) : planner_tensor(p, shape, &c);
     if (code == ERR_ok)
-        code = append_product(p, &c, &a, &b, NULL);
+        code = append_product(p, &c, &a, &b);
     if (code == ERR_ok)
-        *ret = view_contiguous(c.storage, n->shape);
+        *ret = matrices ? c : view_contiguous(c.storage, n->shape);
     return code;
 }

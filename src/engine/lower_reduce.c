@@ -1,44 +1,48 @@
 /* Reductions, softmax and losses become steps. */
 #include "engine/planner.h"
+#include <math.h>
 
-/* Reduces the axes first to last of a contiguous x, which becomes the result with those axes of one element. */
+/* Reduces the axes first to last of x, which becomes the result with those axes of one element. */
 static err_code reduce_group(struct planner *p, const struct node *n, struct view *x, int first, int last,
                              double divisor)
 {
-    struct reduce_args args = {1, 1, 1, divisor};
+    const struct kernels_of_dtype *k = p->plan->kernels;
+    const bool max = n->op == OP_ReduceMax;
     struct shape shape = x->shape;
-    for (int axis = 0; axis < shape.rank; axis++) {
-        int64_t *size = axis < first ? &args.outer : axis <= last ? &args.reduced : &args.inner;
-        *size *= shape.dim[axis];
-        if (axis >= first && axis <= last)
-            shape.dim[axis] = 1;
-    }
-    struct view out;
-    const err_code code = planner_tensor(p, shape, &out);
+    err_code code = ERR_ok;
+    if (!view_is_merged(x, first, last) || !view_is_merged(x, last + 1, shape.rank - 1))
+        code = lower_contiguous(p, x);
+    for (int axis = first; axis <= last; axis++)
+        shape.dim[axis] = 1;
+    struct draft d = {.kind = DRAFT_REDUCTION,
+                      .step = {.kernel = max ? k->max : k->sum, .name = max ? "max" : "sum"},
+                      .node = p->node,
+                      .space = x->shape,
+                      .x = *x,
+                      .first = first,
+                      .last = last,
+                      .divisor = divisor};
+    if (code == ERR_ok)
+        code = planner_tensor(p, shape, &d.out);
     if (code != ERR_ok)
         return code;
-    const struct kernels_of_dtype *k = p->plan->kernels;
-    const bool lanes = last == shape.rank - 1;
-    struct step step = {.ref_count = 2, .refs = {view_ref(&out), view_ref(x)}};
-    if (n->op == OP_ReduceMax)
-        step.kernel = lanes ? k->max_lanes : k->max;
-    else
-        step.kernel = lanes ? k->sum_lanes : k->sum;
     p->plan->flops += (double)view_elements(x);
-    *x = out;
-    return planner_step(p, &step, &args, sizeof args);
+    *x = d.out;
+    return planner_draft(p, &d);
 }
 
-/* Neighbouring axes are reduced together, the last group first; whether lanes are used depends on the axes alone. */
+/* Neighbouring axes are reduced together, the last group first. A mean over nothing is not a number. */
 err_code lower_reduce(struct planner *p, const struct node *n, const struct view *in, struct view *ret)
 {
     size_t count;
     const int64_t *axes = node_ints(n, ATTRIBUTE_axes, &count);
     struct view x = in[0];
     double divisor = 1;
-    err_code code = lower_contiguous(p, &x);
+    err_code code = ERR_ok;
     for (size_t i = 0; i < count; i++)
         divisor *= (double)x.shape.dim[axes[i]];
+    if (divisor == 0)
+        divisor = NAN;
     for (size_t end = count; code == ERR_ok && end > 0;) {
         size_t start = end - 1;
         while (start > 0 && axes[start - 1] == axes[start] - 1)
@@ -47,8 +51,10 @@ err_code lower_reduce(struct planner *p, const struct node *n, const struct view
         code = reduce_group(p, n, &x, (int)axes[start], (int)axes[end - 1], mean ? divisor : 0);
         end = start;
     }
-    if (code == ERR_ok)
+    if (code == ERR_ok && !view_reshape(&x, n->shape, ret)) {
+        code = lower_contiguous(p, &x);
         view_reshape(&x, n->shape, ret);
+    }
     return code;
 }
 
@@ -65,7 +71,8 @@ err_code lower_softmax(struct planner *p, const struct node *n, const struct vie
     err_code code = lower_contiguous(p, &x);
     if (code == ERR_ok)
         code = planner_tensor(p, n->shape, ret);
-    struct step step = {.kernel = n->op == OP_Softmax ? k->softmax : k->log_softmax,
+    struct step step = {.name = n->op == OP_Softmax ? "softmax" : "log_softmax",
+                        .kernel = n->op == OP_Softmax ? k->softmax : k->log_softmax,
                         .ref_count = 3,
                         .refs = {view_ref(ret), view_ref(&x), REF_NONE}};
     if (code == ERR_ok && args.inner != 1) {
@@ -88,8 +95,10 @@ err_code lower_loss(struct planner *p, const struct node *n, const struct view *
         code = planner_tensor(p, n->shape, ret);
     if (code != ERR_ok)
         return code;
-    const struct step step = {
-        .kernel = p->plan->kernels->loss[n->op], .ref_count = 3, .refs = {view_ref(ret), view_ref(&x), view_ref(&y)}};
+    const struct step step = {.name = "loss",
+                              .kernel = p->plan->kernels->loss[n->op],
+                              .ref_count = 3,
+                              .refs = {view_ref(ret), view_ref(&x), view_ref(&y)}};
     p->plan->flops += 3 * (double)args.count;
     return planner_step(p, &step, &args, sizeof args);
 }
@@ -110,7 +119,8 @@ err_code lower_cross_entropy(struct planner *p, const struct node *n, const stru
         code = planner_storage(p, args.n, dtype_size(p->spec->dtype), &rows);
     if (code != ERR_ok)
         return code;
-    struct step step = {.kernel = p->plan->kernels->cross_entropy,
+    struct step step = {.name = "cross_entropy",
+                        .kernel = p->plan->kernels->cross_entropy,
                         .ref_count = 5,
                         .refs = {view_ref(ret), view_ref(&z), view_ref(&y), {rows, 0}, REF_NONE}};
     p->plan->flops += 20 * (double)args.n * (double)args.k;

@@ -12,8 +12,7 @@ static err_code no_memory(struct error *err)
     return error_set(err, ERR_out_of_memory, "there is no memory for a plan");
 }
 
-/* Makes room for one more element: false if there is no memory. */
-static bool grow(void **array, size_t *capacity, size_t count, size_t size)
+bool planner_grow(void **array, size_t *capacity, size_t count, size_t size)
 {
     if (count < *capacity)
         return true;
@@ -30,7 +29,7 @@ static bool grow(void **array, size_t *capacity, size_t count, size_t size)
 static err_code add_storage(struct planner *p, struct storage storage, uint32_t *ret)
 {
     if (p->storage_count >= UINT32_MAX - 1 ||
-        !grow((void **)&p->storages, &p->storage_capacity, p->storage_count, sizeof *p->storages))
+        !planner_grow((void **)&p->storages, &p->storage_capacity, p->storage_count, sizeof *p->storages))
         return no_memory(p->err);
     storage.alias = (uint32_t)p->storage_count;
     p->storages[p->storage_count] = storage;
@@ -61,7 +60,8 @@ err_code planner_zeros(struct planner *p, struct shape shape, struct view *ret)
     if (code != ERR_ok)
         return code;
     const struct fill_args args = {view_elements(ret)};
-    const struct step step = {.kernel = p->plan->kernels->fill, .ref_count = 1, .refs = {view_ref(ret)}};
+    const struct step step = {
+        .name = "fill", .kernel = p->plan->kernels->fill, .ref_count = 1, .refs = {view_ref(ret)}};
     return planner_step(p, &step, &args, sizeof args);
 }
 
@@ -89,20 +89,35 @@ err_code planner_constant(struct planner *p, struct shape shape, struct view *re
     return ERR_ok;
 }
 
-err_code planner_step(struct planner *p, const struct step *step, const void *args, size_t size)
+err_code planner_draft(struct planner *p, const struct draft *draft)
 {
-    struct plan *plan = p->plan;
-    void *copy = arena_alloc(plan->memory, size);
-    if (copy == NULL || plan->step_count >= UINT32_MAX - 1 ||
-        !grow((void **)&plan->steps, &p->step_capacity, plan->step_count, sizeof *plan->steps))
+    if (p->draft_count >= UINT32_MAX - 1 ||
+        !planner_grow((void **)&p->drafts, &p->draft_capacity, p->draft_count, sizeof *p->drafts))
         return no_memory(p->err);
-    memcpy(copy, args, size);
-    plan->steps[plan->step_count] = *step;
-    plan->steps[plan->step_count++].args = copy;
+    struct draft *added = &p->drafts[p->draft_count++];
+    *added = *draft;
+    added->flops = p->plan->flops - p->drafted_flops;
+    p->drafted_flops = p->plan->flops;
     return ERR_ok;
 }
 
+err_code planner_step(struct planner *p, const struct step *step, const void *args, size_t size)
+{
+    struct draft d = {.kind = DRAFT_STEP, .node = p->node, .step = *step};
+    void *copy = arena_alloc(p->plan->memory, size);
+    if (copy == NULL)
+        return no_memory(p->err);
+    memcpy(copy, args, size);
+    d.step.args = copy;
+    if (d.step.name == NULL)
+        d.step.name = op_name(graph_node(p->spec->graph, p->node)->op);
+    return planner_draft(p, &d);
+}
+
 /* ---------------------------------------------------------------- leaves */
+
+/* Of each node: whether some output needs it (a shared leaf is needed, too), and what a leaf is. */
+enum { MARK_NEEDED = 1, MARK_SHARED = 2, MARK_GATHERED = 4 };
 
 /* The rows of a gathered leaf are the plan's first steps. */
 static err_code gather_rows(struct planner *p, uint32_t index, uint32_t table, struct view *ret)
@@ -117,24 +132,24 @@ static err_code gather_rows(struct planner *p, uint32_t index, uint32_t table, s
     struct rows_args args = {leaf->shape.dim[0], 1};
     for (int axis = 1; axis < leaf->shape.rank; axis++)
         args.width *= leaf->shape.dim[axis];
-    const struct step step = {
-        .kernel = p->plan->kernels->rows, .ref_count = 3, .refs = {view_ref(ret), {table, 0}, {numbers, 0}}};
+    const struct step step = {.name = "rows",
+                              .kernel = p->plan->kernels->rows,
+                              .ref_count = 3,
+                              .refs = {view_ref(ret), {table, 0}, {numbers, 0}}};
     return planner_step(p, &step, &args, sizeof args);
 }
 
-static err_code add_leaf(struct planner *p, node_id id)
+static err_code add_leaf(struct planner *p, node_id id, unsigned marks)
 {
     const struct node *n = graph_node(p->spec->graph, id);
     struct plan *plan = p->plan;
-    struct leaf leaf = {.node = id, .shape = n->shape};
+    struct leaf leaf = {
+        .node = id, .shape = n->shape, .shared = (marks & MARK_SHARED) != 0, .gathered = (marks & MARK_GATHERED) != 0};
     const uint32_t index = (uint32_t)plan->leaf_count;
+    p->node = id;
     leaf.name = n->name != NULL ? arena_copy(plan->memory, n->name, strlen(n->name)) : "";
     if (leaf.name == NULL)
         return no_memory(p->err);
-    for (size_t i = 0; i < p->spec->shared_count; i++)
-        leaf.shared = leaf.shared || p->spec->shared[i].input == id;
-    for (size_t i = 0; i < p->spec->gathered_count; i++)
-        leaf.gathered = leaf.gathered || p->spec->gathered[i] == id;
     if (leaf.gathered && (leaf.shared || leaf.shape.rank == 0))
         return error_set(p->err, ERR_internal, "the leaf %s can't be gathered", leaf.name);
     plan->leaves[plan->leaf_count++] = leaf;
@@ -162,9 +177,6 @@ static err_code check_spec(const struct plan_spec *spec, struct error *err)
             !shape_equal(graph_node(spec->graph, s->input)->shape,
                          graph_node(spec->graph, spec->outputs[s->output])->shape))
             return error_set(err, ERR_internal, "an output of a plan does not fit the leaf that it shares");
-        for (size_t j = 0; j < i; j++)
-            if (spec->shared[j].input == s->input)
-                return error_set(err, ERR_internal, "two outputs of a plan share one leaf");
     }
     return ERR_ok;
 }
@@ -173,11 +185,38 @@ static err_code check_spec(const struct plan_spec *spec, struct error *err)
 static err_code mark_needed(const struct plan_spec *spec, unsigned char *marks, struct error *err)
 {
     graph_mark_needed(spec->graph, spec->outputs, spec->output_count, marks);
-    for (size_t i = 0; i < spec->shared_count; i++)
-        marks[spec->shared[i].input] = 1;
+    for (size_t i = 0; i < spec->shared_count; i++) {
+        unsigned char *mark = &marks[spec->shared[i].input];
+        if (*mark & MARK_SHARED)
+            return error_set(err, ERR_internal, "two outputs of a plan share one leaf");
+        *mark |= MARK_NEEDED | MARK_SHARED;
+    }
+    for (size_t i = 0; i < spec->gathered_count; i++)
+        if (marks[spec->gathered[i]])
+            marks[spec->gathered[i]] |= MARK_GATHERED;
     for (node_id id = 0; id < graph_size(spec->graph); id++)
         if (marks[id] && !shape_is_concrete(graph_node(spec->graph, id)->shape))
             return error_set(err, ERR_internal, "a plan needs shapes that are numbers");
+    return ERR_ok;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct leaf *const *x = a;
+    const struct leaf *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Leaves by name, for plan_find_input. */
+static err_code sort_leaves(struct planner *p)
+{
+    struct plan *plan = p->plan;
+    plan->by_name = arena_array(plan->memory, plan->leaf_count + 1, sizeof(struct leaf *));
+    if (plan->by_name == NULL)
+        return no_memory(p->err);
+    for (size_t i = 0; i < plan->leaf_count; i++)
+        plan->by_name[i] = &plan->leaves[i];
+    qsort(plan->by_name, plan->leaf_count, sizeof(struct leaf *), compare_names);
     return ERR_ok;
 }
 
@@ -187,11 +226,17 @@ static err_code lower_all(struct planner *p, const unsigned char *marks)
     const node_id size = (node_id)graph_size(g);
     err_code code = ERR_ok;
     for (node_id id = 0; code == ERR_ok && id < size; id++)
-        if (marks[id] && graph_node(g, id)->op == OP_Input)
-            code = add_leaf(p, id);
+        if (marks[id] && graph_node(g, id)->op == OP_Input) {
+            p->node = id;
+            code = add_leaf(p, id, marks[id]);
+        }
+    if (code == ERR_ok)
+        code = sort_leaves(p);
     for (node_id id = 0; code == ERR_ok && id < size; id++)
-        if (marks[id] && graph_node(g, id)->op != OP_Input)
+        if (marks[id] && graph_node(g, id)->op != OP_Input) {
+            p->node = id;
             code = lower_node(p, id);
+        }
     return code;
 }
 
@@ -200,12 +245,13 @@ static err_code place_outputs(struct planner *p)
 {
     for (size_t i = 0; i < p->spec->output_count; i++) {
         struct view *v = &p->values[p->spec->outputs[i]];
+        p->node = p->spec->outputs[i];
         const err_code code = lower_contiguous(p, v);
         if (code != ERR_ok)
             return code;
         p->plan->outputs[i] = (struct output){view_ref(v), v->shape};
     }
-    return plan_shared_outputs(p);
+    return ERR_ok;
 }
 
 /* Constants move to memory of their exact size. */
@@ -238,7 +284,14 @@ static err_code make(struct planner *p)
         free(marks);
         return no_memory(p->err);
     }
+    p->friendly = arena_alloc(p->memory, size + 1);
+    if (p->friendly == NULL) {
+        free(marks);
+        return no_memory(p->err);
+    }
     err_code code = mark_needed(spec, marks, p->err);
+    if (code == ERR_ok)
+        mark_padding(p, marks, p->friendly);
     size_t leaves = 0;
     for (node_id id = 0; id < size; id++)
         leaves += marks[id] && graph_node(spec->graph, id)->op == OP_Input;
@@ -255,6 +308,12 @@ static err_code make(struct planner *p)
     if (code == ERR_ok)
         code = place_outputs(p);
     if (code == ERR_ok)
+        code = plan_fuse(p);
+    if (code == ERR_ok)
+        code = plan_emit(p);
+    if (code == ERR_ok)
+        code = plan_shared_outputs(p);
+    if (code == ERR_ok)
         code = plan_memory(p);
     return code != ERR_ok ? code : settle_constants(p);
 }
@@ -265,15 +324,20 @@ err_code plan_make_isa(const struct plan_spec *spec, const struct kernels *kerne
     err_code code = check_spec(spec, err);
     if (code != ERR_ok)
         return code;
-    struct planner p = {.spec = spec, .plan = calloc(1, sizeof *p.plan), .err = err};
-    if (p.plan == NULL)
+    struct planner p = {.spec = spec, .plan = calloc(1, sizeof *p.plan), .memory = arena_new(), .err = err};
+    if (p.plan == NULL || p.memory == NULL) {
+        arena_free(p.memory);
+        free(p.plan);
         return no_memory(err);
+    }
     p.plan->kernels = &kernels->of[spec->dtype];
     p.plan->dtype = spec->dtype;
     code = make(&p);
     free(p.values);
     free(p.operands);
     free(p.storages);
+    free(p.drafts);
+    arena_free(p.memory);
     if (code != ERR_ok)
         plan_free(p.plan);
     else
@@ -291,7 +355,8 @@ void plan_free(struct plan *p)
     if (p == NULL)
         return;
     arena_free(p->memory);
-    free(p->steps);
+    free(p->calls);
+    free(p->notes);
     free(p->constants);
     free(p);
 }
@@ -305,7 +370,7 @@ size_t plan_arena_bytes(const struct plan *p)
 
 size_t plan_bytes(const struct plan *p)
 {
-    return sizeof *p + arena_bytes(p->memory) + p->step_count * sizeof *p->steps + p->constant_bytes;
+    return sizeof *p + arena_bytes(p->memory) + p->call_count * sizeof *p->calls + p->constant_bytes;
 }
 
 double plan_flops(const struct plan *p)
@@ -315,7 +380,7 @@ double plan_flops(const struct plan *p)
 
 size_t plan_step_count(const struct plan *p)
 {
-    return p->step_count;
+    return p->call_count;
 }
 
 size_t plan_input_count(const struct plan *p)
@@ -335,12 +400,13 @@ struct shape plan_input_shape(const struct plan *p, size_t input)
 
 bool plan_find_input(const struct plan *p, const char *name, size_t *ret)
 {
-    for (size_t i = 0; i < p->leaf_count; i++)
-        if (strcmp(p->leaves[i].name, name) == 0) {
-            *ret = i;
-            return true;
-        }
-    return false;
+    const struct leaf key = {.name = name};
+    const struct leaf *wanted = &key;
+    struct leaf *const *found = bsearch(&wanted, p->by_name, p->leaf_count, sizeof(struct leaf *), compare_names);
+    if (found == NULL)
+        return false;
+    *ret = (size_t)(*found - p->leaves);
+    return true;
 }
 
 size_t plan_output_count(const struct plan *p)

@@ -26,7 +26,9 @@ struct plan_spec {
     size_t shared_count;
     const node_id *gathered; /* leaves whose rows (first axis) are picked from a table at every run: run_bind_rows */
     size_t gathered_count;
-    bool training; /* Dropout drops; else it is the identity */
+    bool training;  /* Dropout drops; else it is the identity */
+    bool plain;     /* without fusion, work in place and reuse of memory: the same bits, for comparison */
+    bool described; /* keeps what describe.h tells of each step */
 };
 
 /* Errors: limit_exceeded (arena over SIZE_MAX / 4), out_of_memory. */
@@ -34,7 +36,7 @@ err_code plan_make(const struct plan_spec *spec, struct plan **ret, struct error
 void plan_free(struct plan *p);
 
 size_t plan_arena_bytes(const struct plan *p); /* exact: what run_new allocates for values and scratch */
-size_t plan_bytes(const struct plan *p);       /* of the plan itself */
+size_t plan_bytes(const struct plan *p);       /* of the plan itself, without what describes it */
 double plan_flops(const struct plan *p);       /* estimate for one run */
 size_t plan_step_count(const struct plan *p);
 

@@ -80,21 +80,21 @@ err_code run_execute(struct run *r, const atomic_bool *cancel, struct error *err
     err_code code = check_bound(r, err);
     if (code != ERR_ok)
         return code;
-    for (size_t i = 0; i < p->step_count; i++) {
-        const struct step *s = &p->steps[i];
+    for (size_t i = 0; i < p->call_count; i++) {
+        const struct call *c = &p->calls[i];
         void *pointers[REFS_MAX];
         if (i == p->commit)
             frame.cancel = NULL;
         if (frame.cancel != NULL && atomic_load_explicit(frame.cancel, memory_order_relaxed))
             return error_set(err, ERR_cancelled, "the computation was cancelled");
-        for (uint32_t j = 0; j < s->ref_count; j++)
+        for (uint32_t j = 0; j < c->ref_count; j++)
             pointers[j] =
-                s->refs[j].base == REF_NONE.base ? NULL : (char *)r->bases[s->refs[j].base] + s->refs[j].offset;
-        if (s->execute == NULL) {
-            s->kernel(s->args, pointers);
+                c->refs[j].base == REF_NONE.base ? NULL : (char *)r->bases[c->refs[j].base] + c->refs[j].offset;
+        if (c->execute == NULL) {
+            c->kernel(c->args, pointers);
             continue;
         }
-        code = s->execute(s, pointers, &frame, err);
+        code = c->execute(c, pointers, &frame, err);
         if (code != ERR_ok)
             return code;
     }

@@ -6,9 +6,10 @@
 #include "engine/planner.h"
 #include <stdlib.h>
 
-/* The steps that use a storage; -1: none. */
+/* The calls that use a storage; -1: none. */
 struct uses {
-    int64_t first_write, last_read;
+    int64_t write, last_read;
+    uint32_t written_as; /* the ref of the call that writes it */
 };
 
 static uint32_t leaf_storage(const struct planner *p, node_id leaf)
@@ -36,9 +37,10 @@ static err_code save_old_values(struct planner *p)
             sharing_of(p, i, v->storage) != NULL)
             continue;
         struct view copy;
+        p->node = p->spec->outputs[i];
         err_code code = planner_tensor(p, v->shape, &copy);
         if (code == ERR_ok)
-            code = lower_copy(p, &copy, v);
+            code = emit_copy(p, &copy, v);
         if (code != ERR_ok)
             return code;
         p->plan->outputs[i].ref = view_ref(&copy);
@@ -53,15 +55,21 @@ static struct uses *find_uses(const struct planner *p, int64_t *ret_last_failing
     if (uses == NULL)
         return NULL;
     for (size_t i = 0; i < p->storage_count; i++)
-        uses[i] = (struct uses){-1, -1};
-    for (size_t i = 0; i < p->plan->step_count; i++) {
-        const struct step *s = &p->plan->steps[i];
-        if (uses[s->refs[0].base].first_write < 0)
-            uses[s->refs[0].base].first_write = (int64_t)i;
-        for (uint32_t r = 1; r < s->ref_count; r++)
-            if (s->refs[r].base != REF_NONE.base)
-                uses[s->refs[r].base].last_read = (int64_t)i;
-        if (step_can_fail(s))
+        uses[i] = (struct uses){.write = -1, .last_read = -1};
+    for (size_t i = 0; i < p->plan->call_count; i++) {
+        const struct call *c = &p->plan->calls[i];
+        for (uint32_t r = 0; r < c->ref_count; r++) {
+            if (c->refs[r].base == REF_NONE.base)
+                continue;
+            struct uses *u = &uses[c->refs[r].base];
+            if (!(c->written >> r & 1)) {
+                u->last_read = (int64_t)i;
+            } else if (u->write < 0) {
+                u->write = (int64_t)i;
+                u->written_as = r;
+            }
+        }
+        if (call_can_fail(c))
             *ret_last_failing = (int64_t)i;
     }
     return uses;
@@ -72,13 +80,14 @@ static bool can_unite(const struct planner *p, const struct uses *uses, int64_t 
                       uint32_t leaf, size_t bytes)
 {
     const struct storage *s = &p->storages[output.base];
-    const int64_t write = uses[output.base].first_write;
+    const int64_t write = uses[output.base].write;
     if (s->kind != STORAGE_ARENA || s->alias != output.base || output.offset != 0 || s->bytes != bytes || write < 0 ||
         last_failing >= write || uses[leaf].last_read > write)
         return false;
-    const struct step *writer = &p->plan->steps[write];
-    for (uint32_t r = 1; r < writer->ref_count; r++)
-        if (writer->refs[r].base == leaf && !step_may_overwrite(writer, r))
+    const struct call *writer = &p->plan->calls[write];
+    for (uint32_t r = 0; r < writer->ref_count; r++)
+        if (writer->refs[r].base == leaf && !(writer->written >> r & 1) &&
+            !call_may_overwrite(writer, uses[output.base].written_as, r))
             return false;
     return true;
 }
@@ -106,7 +115,8 @@ err_code plan_shared_outputs(struct planner *p)
         } else {
             struct view from = view_contiguous(output->ref.base, output->shape);
             from.offset = output->ref.offset;
-            code = lower_copy(p, leaf, &from);
+            p->node = spec->outputs[spec->shared[i].output];
+            code = emit_copy(p, leaf, &from);
         }
         output->ref = view_ref(leaf);
     }

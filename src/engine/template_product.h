@@ -2,13 +2,12 @@
  *
  * Every element of the result has one accumulator, which takes a[i,0] b[0,j], a[i,1] b[1,j], ... in this order by fused
  * multiply-add; so blocking is free to be whatever is fast. A tile of `rows` times `vectors` accumulators stays in
- * registers while k runs. Columns are taken in panels of PANEL_BYTES; when b is not read row by row, or is read often
+ * registers while k runs. Columns are taken in panels of PANEL_COLUMNS; when b is not read row by row, or is read often
  * enough, the panel is first copied, PANEL_DEPTH rows at a time, to contiguous scratch that is padded with zeros. */
+#include "engine/product.h"
 #include "engine/vector.h"
 
 #undef TILE_VECTORS
-#undef PANEL
-#define PANEL (PANEL_BYTES / (int)sizeof(REAL)) /* columns of a panel */
 #if VECTOR_BYTES == 32 || !(defined(__AVX512F__) || defined(__ARM_NEON))
 #define TILE_VECTORS 2 /* sixteen registers */
 #else
@@ -121,7 +120,7 @@ STRIP(2, 6)
 #endif
 #undef STRIP
 
-/* m rows of n (1 to PANEL) columns. */
+/* m rows of n (1 to PANEL_COLUMNS) columns. */
 static void V(panel)(V(tile_args) t, int64_t m, int64_t n)
 {
     while (n > 0) {
@@ -152,16 +151,17 @@ static void V(panel)(V(tile_args) t, int64_t m, int64_t n)
     }
 }
 
-/* Copies depth rows of n (1 to PANEL) columns of b to rows of PANEL in scratch, padded with zeros to whole vectors. */
+/* Copies depth rows of n (1 to PANEL_COLUMNS) columns of b to rows of PANEL_COLUMNS in scratch, padded with zeros to
+ * whole vectors. */
 static void V(pack)(REAL *scratch, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth, int64_t n)
 {
     const int64_t padded = (n + WIDTH - 1) / WIDTH * WIDTH;
     enum { BLOCK = 16 };
     if (b_col == 1) {
         for (int64_t k = 0; k < depth; k++) {
-            __builtin_memcpy(scratch + k * PANEL, b + k * b_row, (size_t)n * sizeof *b);
+            __builtin_memcpy(scratch + k * PANEL_COLUMNS, b + k * b_row, (size_t)n * sizeof *b);
             for (int64_t j = n; j < padded; j++)
-                scratch[k * PANEL + j] = 0;
+                scratch[k * PANEL_COLUMNS + j] = 0;
         }
         return;
     }
@@ -169,10 +169,10 @@ static void V(pack)(REAL *scratch, const REAL *b, int64_t b_row, int64_t b_col, 
         const int64_t end = start + BLOCK < depth ? start + BLOCK : depth;
         for (int64_t j = 0; j < n; j++)
             for (int64_t k = start; k < end; k++)
-                scratch[k * PANEL + j] = b[k * b_row + j * b_col];
+                scratch[k * PANEL_COLUMNS + j] = b[k * b_row + j * b_col];
         for (int64_t j = n; j < padded; j++)
             for (int64_t k = start; k < end; k++)
-                scratch[k * PANEL + j] = 0;
+                scratch[k * PANEL_COLUMNS + j] = 0;
     }
 }
 
@@ -181,8 +181,8 @@ INLINE void V(one_product)(const struct product_args *g, REAL *c, const REAL *a,
 {
     const bool pack = product_packs(g);
     const int64_t depth_most = pack ? PANEL_DEPTH : g->k;
-    for (int64_t j = 0; j < g->n; j += PANEL) {
-        const int64_t n = g->n - j < PANEL ? g->n - j : PANEL;
+    for (int64_t j = 0; j < g->n; j += PANEL_COLUMNS) {
+        const int64_t n = g->n - j < PANEL_COLUMNS ? g->n - j : PANEL_COLUMNS;
         int64_t k = 0;
         do {
             const int64_t depth = g->k - k < depth_most ? g->k - k : depth_most;
@@ -200,7 +200,7 @@ INLINE void V(one_product)(const struct product_args *g, REAL *c, const REAL *a,
             if (pack) {
                 V(pack)(scratch, t.b, g->b_row, g->b_col, depth, n);
                 t.b = scratch;
-                t.b_row = PANEL;
+                t.b_row = PANEL_COLUMNS;
                 t.padded = true;
             }
             V(panel)(t, g->m, n);
@@ -232,18 +232,58 @@ INLINE bool V(no_batch)(const struct product_args *g)
     return false;
 }
 
-void FOR_ISA(V(product))(const void *args, void *const *p)
+typedef void V(one_fn)(const struct product_args *g, REAL *c, const REAL *a, const REAL *b, const REAL *bias,
+                       REAL *scratch);
+
+/* One block of c after the other, each to its place or to scratch, and from there to `finish`. */
+INLINE void V(finished_blocks)(const struct product_args *g, void *const *p, V(one_fn) * one, int64_t rows,
+                               int64_t columns)
 {
-    const struct product_args *g = args;
-    REAL *c = p[0];
-    const REAL *a = p[1];
-    const REAL *b = p[2];
+    REAL *scratch = p[4];
+    REAL *panel = scratch + product_block(g);
+    for (int64_t j = 0; j < g->n; j += columns)
+        for (int64_t i = 0; i < g->m; i += rows) {
+            const int64_t row = g->row + i;
+            const int64_t column = g->column + j;
+            struct product_args piece = *g;
+            piece.m = g->m - i < rows ? g->m - i : rows;
+            piece.n = g->n - j < columns ? g->n - j : columns;
+            REAL *block = scratch;
+            if (g->c_kept) {
+                block = (REAL *)p[0] + row * g->c_row + column;
+            } else {
+                piece.c_row = columns;
+                piece.c_slack = true;
+            }
+            const REAL *bias = p[3];
+            one(&piece, block, (const REAL *)p[1] + row * g->a_row, (const REAL *)p[2] + column * g->b_col,
+                bias == NULL ? NULL : bias + column, panel);
+            g->finish(g->finish_args, p, row, piece.m, column, piece.n, block, piece.c_row);
+        }
+}
+
+/* The whole, for each index of the batch axes, or in blocks of that size where there is a finish. */
+INLINE void V(whole)(const struct product_args *g, void *const *p, V(one_fn) * one, int64_t rows, int64_t columns)
+{
     int64_t at[RANK_MAX] = {0};
+    if (g->finish != NULL) {
+        V(finished_blocks)(g, p, one, rows, columns);
+        return;
+    }
     if (V(no_batch)(g))
         return;
+    REAL *c = (REAL *)p[0] + g->row * g->c_row + g->column;
+    const REAL *a = (const REAL *)p[1] + g->row * g->a_row;
+    const REAL *b = (const REAL *)p[2] + g->column * g->b_col;
+    const REAL *bias = p[3];
     do
-        V(one_product)(g, c, a, b, p[3], p[4]);
+        one(g, c, a, b, bias == NULL ? NULL : bias + g->column, p[4]);
     while (V(next_batch)(g, at, &c, &a, &b));
+}
+
+void FOR_ISA(V(product))(const void *args, void *const *p)
+{
+    V(whole)(args, p, V(one_product), BLOCK_ROWS, product_block_row(args));
 }
 
 /* ---- n = 1: across lanes */
@@ -309,14 +349,5 @@ INLINE void V(one_narrow)(const struct product_args *g, REAL *c, const REAL *a, 
 
 void FOR_ISA(V(product_narrow))(const void *args, void *const *p)
 {
-    const struct product_args *g = args;
-    REAL *c = p[0];
-    const REAL *a = p[1];
-    const REAL *b = p[2];
-    int64_t at[RANK_MAX] = {0};
-    if (V(no_batch)(g))
-        return;
-    do
-        V(one_narrow)(g, c, a, b, p[3], p[4]);
-    while (V(next_batch)(g, at, &c, &a, &b));
+    V(whole)(args, p, V(one_narrow), NARROW_ROWS, 1);
 }

@@ -1,7 +1,7 @@
-/* Reductions, softmax and losses of one dtype. A template: see vector.h.
+/* Softmax and losses of one dtype. A template: see vector.h.
  *
- * The order of a sum is part of the result. Across lanes: element i is added to virtual lane i mod 16, in order, and
- * the lanes are added by a fixed tree. Over an axis that is not the last: in order, each element for itself. */
+ * The order of a sum is part of the result: element i is added to virtual lane i mod 16, in order, and the lanes are
+ * added by a fixed tree. */
 #include "engine/vector.h"
 
 typedef VEC (*V(combine))(VEC a, VEC b);
@@ -41,61 +41,6 @@ INLINE REAL V(sum_of)(const REAL *x, int64_t count)
 INLINE REAL V(max_of)(const REAL *x, int64_t count)
 {
     return V(lanes_max)(V(across)(V(max), V(first), (REAL)-__builtin_inf(), x, x, count));
-}
-
-void FOR_ISA(V(sum_lanes))(const void *args, void *const *p)
-{
-    const struct reduce_args *r = args;
-    REAL *out = p[0];
-    const REAL *x = p[1];
-    for (int64_t i = 0; i < r->outer; i++) {
-        const REAL sum = V(sum_of)(x + i * r->reduced, r->reduced);
-        out[i] = r->divisor != 0 ? sum / (REAL)r->divisor : sum;
-    }
-}
-
-void FOR_ISA(V(max_lanes))(const void *args, void *const *p)
-{
-    const struct reduce_args *r = args;
-    REAL *out = p[0];
-    const REAL *x = p[1];
-    for (int64_t i = 0; i < r->outer; i++)
-        out[i] = V(max_of)(x + i * r->reduced, r->reduced);
-}
-
-/* Combines `reduced` rows of `count` (1 to WIDTH) columns, a row after the other. */
-INLINE VEC V(down)(V(combine) combine, REAL start, const REAL *x, int64_t row, int64_t reduced, int64_t count)
-{
-    VEC acc = V(splat)(start);
-    if (count == WIDTH)
-        for (int64_t i = 0; i < reduced; i++)
-            acc = combine(acc, V(load)(x + i * row));
-    else
-        for (int64_t i = 0; i < reduced; i++)
-            acc = combine(acc, V(load_partial)(x + i * row, count));
-    return acc;
-}
-
-INLINE void V(in_order)(V(combine) combine, REAL start, const struct reduce_args *r, REAL *out, const REAL *x)
-{
-    for (int64_t o = 0; o < r->outer; o++, out += r->inner, x += r->reduced * r->inner)
-        for (int64_t j = 0; j < r->inner; j += WIDTH) {
-            const int64_t count = r->inner - j < WIDTH ? r->inner - j : WIDTH;
-            VEC acc = V(down)(combine, start, x + j, r->inner, r->reduced, count);
-            if (r->divisor != 0)
-                acc = acc / V(splat)((REAL)r->divisor);
-            V(store_partial)(out + j, acc, count);
-        }
-}
-
-void FOR_ISA(V(sum))(const void *args, void *const *p)
-{
-    V(in_order)(V(add), 0, args, p[0], p[1]);
-}
-
-void FOR_ISA(V(max))(const void *args, void *const *p)
-{
-    V(in_order)(V(max), (REAL)-__builtin_inf(), args, p[0], p[1]);
 }
 
 /* ---- softmax */

@@ -113,24 +113,25 @@ bool view_reshape(const struct view *v, struct shape shape, struct view *ret)
     return true;
 }
 
-int view_loops(const struct view *const *views, int count, struct loop_axis ret_axes[RANK_MAX])
+bool view_same(const struct view *a, const struct view *b)
 {
-    int rank = 0;
-    for (int axis = 0; axis < views[0]->shape.rank; axis++) {
-        const int64_t dim = views[0]->shape.dim[axis];
-        if (dim == 1)
+    if (a->storage != b->storage || a->offset != b->offset || !shape_equal(a->shape, b->shape))
+        return false;
+    for (int axis = 0; axis < a->shape.rank; axis++)
+        if (a->shape.dim[axis] != 1 && a->stride[axis] != b->stride[axis])
+            return false;
+    return true;
+}
+
+bool view_is_merged(const struct view *v, int first, int last)
+{
+    int inner = -1;
+    for (int axis = last; axis >= first; axis--) {
+        if (v->shape.dim[axis] == 1)
             continue;
-        bool merge = rank > 0;
-        for (int v = 0; v < count; v++)
-            merge = merge && ret_axes[rank - 1].stride[v] == views[v]->stride[axis] * dim;
-        struct loop_axis *a = &ret_axes[merge ? rank - 1 : rank];
-        if (!merge) {
-            *a = (struct loop_axis){.dim = 1};
-            rank++;
-        }
-        a->dim *= dim;
-        for (int v = 0; v < count; v++)
-            a->stride[v] = views[v]->stride[axis];
+        if (inner >= 0 && v->stride[axis] != v->stride[inner] * v->shape.dim[inner])
+            return false;
+        inner = axis;
     }
-    return rank;
+    return true;
 }
