@@ -10,10 +10,10 @@ static const struct {
     const char *name;
     int (*run)(int argc, char *const argv[]);
 } commands[] = {
-    {"serve", cmd_serve},       {"differentiate", cmd_differentiate},
-    {"help", cmd_help},         {"--help", cmd_help},
-    {"-h", cmd_help},           {"version", cmd_version},
-    {"--version", cmd_version},
+    {"serve", cmd_serve},     {"differentiate", cmd_differentiate},
+    {"explain", cmd_explain}, {"help", cmd_help},
+    {"--help", cmd_help},     {"-h", cmd_help},
+    {"version", cmd_version}, {"--version", cmd_version},
 };
 
 static int unknown_command(const char *name)

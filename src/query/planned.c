@@ -33,6 +33,7 @@ void planned_free(struct planned *p)
 {
     if (p) {
         plan_free(p->plan);
+        graph_free(p->simple);
         graph_free(p->bound);
         free(p->values);
         free(p->gradients);
@@ -162,12 +163,17 @@ static err_code simplify_and_plan(struct making *m, struct error *err)
         struct plan_spec spec = {.graph = simple,
                                  .dtype = m->planning->question->dtype,
                                  .outputs = outputs,
-                                 .output_count = m->output_count};
+                                 .output_count = m->output_count,
+                                 .described = m->planning->described};
         code = plan_make(&spec, &m->planned->plan, err);
     }
     if (code == ERR_ok && plan_arena_bytes(m->planned->plan) > m->planning->arena_bytes_max) {
         code = error_add(err, ERR_limit_exceeded, whole, "the answer takes %zu bytes to compute; the limit is %zu",
                          plan_arena_bytes(m->planned->plan), m->planning->arena_bytes_max);
+    }
+    if (code == ERR_ok && m->planning->described) {
+        m->planned->simple = simple;
+        simple = NULL;
     }
     graph_free(simple);
     free(outputs);

@@ -22,6 +22,7 @@ struct planned_tensor {
 
 struct planned {
     struct plan *plan;
+    struct graph *simple;          /* what the plan was made of; kept where it is described, else NULL */
     struct graph *bound;           /* as written, with the batch known: the nodes of a trace; else NULL */
     struct planned_tensor *values; /* of each `of` */
     size_t value_count;
@@ -42,6 +43,7 @@ struct planning {
     int64_t batch;
     int64_t answer_elements_max;
     size_t arena_bytes_max;
+    bool described; /* the plan can be described (engine/describe.h) */
 };
 /* Mistakes are items: an answer or an arena over its limit, a missing cotangent, shapes that do not agree at this
  * batch, gradients of more nodes than the graph may have. */

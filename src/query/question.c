@@ -33,6 +33,11 @@ static void end_planned(void *value)
     planned_free(value);
 }
 
+size_t query_arena_max(const struct limits *limits)
+{
+    return (size_t)limits->memory_bytes / 8;
+}
+
 err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err)
 {
     struct plans *p = calloc(1, sizeof *p);
@@ -40,7 +45,7 @@ err_code plans_new(const struct limits *limits, struct plans **ret, struct error
         return error_set(err, ERR_out_of_memory, NULL);
     }
     p->answer_elements_max = limits->answer_elements;
-    p->arena_bytes_max = (size_t)limits->memory_bytes / 8;
+    p->arena_bytes_max = query_arena_max(limits);
     p->running_bytes_max = (size_t)limits->memory_bytes / 4;
     err_code code = cache_new((size_t)limits->memory_bytes / 16, end_planned, &p->cache, err);
     if (code != ERR_ok) {

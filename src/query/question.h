@@ -13,6 +13,7 @@
 struct plans; /* the cache of plans */
 err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err);
 void plans_free(struct plans *p);
+size_t query_arena_max(const struct limits *limits); /* bytes that one query may take to compute */
 
 struct named_tensor {
     const char *name;
@@ -87,14 +88,5 @@ double prepared_flops(const struct prepared *p);
 /* The question's tensors must still live, and the prepared must outlive the answer. */
 err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err);
 void prepared_free(struct prepared *p);
-
-/* What predict (the output) and gradient (of the cost, by every parameter) cost at a batch; 0 where the model can't be
- * asked that. */
-struct question_cost {
-    size_t predict_bytes, gradient_bytes; /* of the arenas */
-    double predict_flops, gradient_flops;
-};
-struct model;
-err_code question_cost(const struct model *m, int64_t batch, struct question_cost *ret, struct error *err);
 
 #endif

@@ -127,11 +127,9 @@ err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_
     }
     struct permutation permutation;
     permutation_init(&permutation, &(struct rng){.seed = spec->seed, .purpose = RNG_SPLIT}, rows);
-    for (size_t i = 0; i < validation; i++) {
-        size_t row = (size_t)permutation_at(&permutation, i);
-        validates[row] = 1;
-        order[training + i] = (uint32_t)row;
-    }
+    permutation_fill(&permutation, 0, validation, order + training);
+    for (size_t i = training; i < rows; i++)
+        validates[order[i]] = 1;
     size_t next = 0;
     for (size_t row = 0; row < rows; row++)
         if (!validates[row])

@@ -187,8 +187,9 @@ enum phase session_load(struct session *s, int64_t step)
     int64_t rows = s->layout.batch[phase];
     if (s->spec.shuffle) {
         permute(s, step / s->layout.steps_per_epoch);
+        permutation_fill(&s->permutation, (uint64_t)first, (size_t)rows, s->rows);
         for (int64_t i = 0; i < rows; i++)
-            s->rows[i] = s->order[permutation_at(&s->permutation, (uint64_t)(first + i))];
+            s->rows[i] = s->order[s->rows[i]];
     } else {
         memcpy(s->rows, s->order + first, (size_t)rows * sizeof *s->rows);
     }
