@@ -345,6 +345,27 @@ bool read_nodes(const json_t *value, const struct limits *limits, const char *co
 
 /* ---- layers ---- */
 
+/* `kernel` of a layer whose op has no such attribute: it is the shape of the weights. */
+static bool read_kernel(struct node_reader *r, const json_t *value, const struct where *at, struct layer *ret)
+{
+    const size_t most = sizeof ret->kernel.dims / sizeof *ret->kernel.dims;
+    bool is_list = json_is_array(value);
+    size_t count = is_list ? json_array_size(value) : 1;
+    if (count < 1 || count > most) {
+        mistake(r->err, ERR_invalid_value, at, "a kernel has one number, or one for each of up to %zu axes, not %zu",
+                most, count);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct where item_at = {.up = at, .index = i};
+        if (!read_whole(is_list ? json_array_get(value, i) : value, 1, r->limits->tensor_elements,
+                        is_list ? &item_at : at, &ret->kernel.dims[i], r->err))
+            return false;
+    }
+    ret->kernel.count = count;
+    return true;
+}
+
 static bool read_layer(struct node_reader *r, const json_t *value, const struct where *at, struct layer *ret)
 {
     *ret = (struct layer){.place.pointer = pointer_of(r, at)};
@@ -355,8 +376,10 @@ static bool read_layer(struct node_reader *r, const json_t *value, const struct 
                 json_kind(value));
         return false;
     }
-    struct where op_at = {.up = at, .key = "op"}, units_at = {.up = at, .key = "units"};
-    const json_t *op = required_field(value, "op", at, r->err), *units = json_object_get(value, "units");
+    struct where op_at = {.up = at, .key = "op"}, units_at = {.up = at, .key = "units"},
+                 kernel_at = {.up = at, .key = "kernel"};
+    const json_t *op = required_field(value, "op", at, r->err), *units = json_object_get(value, "units"),
+                 *kernel = json_object_get(value, "kernel");
     bool right = op && read_op(op, &op_at, &ret->op, r->err);
     if (units)
         right = read_whole(units, 1, r->limits->tensor_elements, &units_at, &ret->units, r->err) && right;
@@ -365,6 +388,10 @@ static bool read_layer(struct node_reader *r, const json_t *value, const struct 
         return no_memory(r);
     json_object_del(rest, "op");
     json_object_del(rest, "units");
+    if (right && kernel && !op_has_attribute(ret->op, ATTRIBUTE_kernel, NULL, NULL)) {
+        right = read_kernel(r, kernel, &kernel_at, ret);
+        json_object_del(rest, "kernel");
+    }
     struct attribute *attributes = NULL;
     if (right)
         right = read_attributes(r, rest, ret->op, at, &attributes, &ret->attribute_count);

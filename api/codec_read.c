@@ -1,4 +1,5 @@
 #include "api/codec_read.h"
+#include "api/name.h"
 #include "base/names.h"
 #include "base/number.h"
 #include "base/text.h"
@@ -295,14 +296,6 @@ bool read_whole(const json_t *value, int64_t least, int64_t most, const struct w
     }
     *ret = (int64_t)number;
     return true;
-}
-
-bool name_valid(const char *name)
-{
-    static const char alphanumeric[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    static const char all[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strlen(name);
-    return length >= 1 && length <= 64 && strchr(alphanumeric, name[0]) && strspn(name, all) == length;
 }
 
 bool read_name(const json_t *value, const struct where *at, const char **ret, struct error *err)

@@ -41,7 +41,6 @@ bool read_whole(const json_t *value, int64_t least, int64_t most, const struct w
                 struct error *err);
 /* A name of a model or data set: [A-Za-z0-9][A-Za-z0-9._-]{0,63}. */
 bool read_name(const json_t *value, const struct where *at, const char **ret, struct error *err);
-bool name_valid(const char *name);
 
 /* A value as Jansson holds it, written again, keys in their order. */
 void put_value(struct json *j, const json_t *value);

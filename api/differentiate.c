@@ -60,11 +60,6 @@ enum handled differentiate(struct request *r, struct reply *ret)
     differentiate_request_clear(&request);
     if (later)
         return LATER;
-    if (code != ERR_ok) {
-        reply_problem(ret, r, &err);
-    } else {
-        ret->status = 200;
-        ret->content_type = "application/json";
-    }
+    reply_json(ret, r, code, &err);
     return HANDLED;
 }

@@ -1,12 +1,11 @@
 #include "api/door.h"
 
+#include "api/name.h"
 #include "api/negotiate.h"
 #include "base/names.h"
 #include "base/number.h"
 #include <string.h>
 #include <strings.h>
-
-enum { NAME_LENGTH_MAX = 64 };
 
 err_code door_framing(struct exchange *x, const char *version, struct error *err)
 {
@@ -41,12 +40,6 @@ int64_t door_body_limit(const struct exchange *x)
     if (route == NULL || route->body_limit == NO_BODY)
         return limits->body_bytes;
     return *(const int64_t *)((const char *)limits + route->body_limit);
-}
-
-static bool name_valid(const char *name)
-{
-    size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-    return length > 0 && length <= NAME_LENGTH_MAX && name[length] == '\0' && strchr("._-", name[0]) == NULL;
 }
 
 /* The {words} of the path: {m} and {d} are names, {id} is a job's. */

@@ -5,13 +5,12 @@
 #include "api/member.h"
 #include "api/page.h"
 #include "api/routes.h"
+#include "query/explain.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const int64_t batch_max = (int64_t)1 << 31;
 
 /* ---- a model as JSON ---- */
 
@@ -37,16 +36,45 @@ static struct shown shown_record(const struct store_model *record, const struct 
                           .flops = flops};
 }
 
+/* What is over a limit is a mistake of the model. */
+static err_code cost_at(const struct model *m, int64_t batch, struct question_cost *ret, struct error *err)
+{
+    struct error found = {0};
+    err_code code = question_cost(m, batch, ret, &found);
+    if (code != ERR_ok && err_class_of(code) == ERR_CLASS_INVALID && found.total > 0)
+        code = error_close(&found, ERR_invalid_model, "the model");
+    error_move(err, &found);
+    return code;
+}
+
+/* A model that no job could train for want of memory, even row by row, is refused when it is made. */
+static err_code check_memory(const struct question_cost *cost, int64_t limit, struct error *err)
+{
+    const struct {
+        const char *what;
+        size_t bytes;
+    } needs[] = {{"values", cost->predict_bytes}, {"gradients", cost->gradient_bytes}};
+    for (size_t i = 0; i < sizeof needs / sizeof *needs; i++)
+        if (needs[i].bytes > (size_t)limit)
+            error_add(err, ERR_limit_exceeded, (struct place){.pointer = ""},
+                      "the model's %s for a single row take %zu bytes of memory; the limit is %lld", needs[i].what,
+                      needs[i].bytes, (long long)limit);
+    return error_close(err, ERR_invalid_model, "the model");
+}
+
 /* What training costs a row, or without a cost a prediction. A model that takes no batch of one still is a model; one
- * whose gradient explodes is not. */
-static err_code flops_of(const struct model *m, double *ret, struct error *err)
+ * whose gradient explodes is not. memory_max: what a batch of one may take. */
+static err_code flops_of(const struct model *m, int64_t memory_max, double *ret, struct error *err)
 {
     struct question_cost cost;
     struct error found = {0};
     err_code code = question_cost(m, 1, &cost, &found);
     if (code == ERR_ok) {
         *ret = m->cost != NODE_NONE ? cost.gradient_flops : cost.predict_flops;
-    } else if (code != ERR_limit_exceeded && err_class_of(code) == ERR_CLASS_INVALID) {
+        code = check_memory(&cost, memory_max, &found);
+    } else if (code == ERR_limit_exceeded && found.total > 0) {
+        code = error_close(&found, ERR_invalid_model, "the model");
+    } else if (err_class_of(code) == ERR_CLASS_INVALID) {
         *ret = NAN;
         code = ERR_ok;
         error_clear(&found);
@@ -95,13 +123,10 @@ static err_code read_creation(struct creation *c, struct error *err)
 {
     struct request *r = c->request;
     c->flat = request_flat(r, err);
-    if (!c->name) {
-        c->dry_run = request_flag(r, "dry_run", err);
-        c->batch = request_whole(r, "batch", 1, batch_max, 1, err);
-        if (request_parameter(r, "batch") && !c->dry_run)
-            error_add(err, ERR_conflicting_fields, (struct place){0},
-                      "the query parameter batch goes with dry_run=true");
-    }
+    c->dry_run = request_flag(r, "dry_run", err);
+    c->batch = request_whole(r, "batch", 1, ELEMENTS_MAX, 1, err);
+    if (request_parameter(r, "batch") && !c->dry_run)
+        error_add(err, ERR_conflicting_fields, (struct place){0}, "the query parameter batch goes with dry_run=true");
     err_code code = error_close(err, ERR_invalid_request, "the request");
     if (code == ERR_ok)
         code = decode_model_request(r->body, r->body_size, !c->name, &r->app->config->limits, &c->body, err);
@@ -111,7 +136,7 @@ static err_code read_creation(struct creation *c, struct error *err)
         code = error_close(err, ERR_invalid_model, "the model");
     }
     if (code == ERR_ok)
-        code = flops_of(c->body.model, &c->flops, err);
+        code = flops_of(c->body.model, r->app->config->limits.memory_bytes, &c->flops, err);
     if (!c->name)
         c->name = c->body.name;
     return code;
@@ -121,7 +146,7 @@ static err_code dry_run(struct creation *c, struct error *err)
 {
     struct shown s = {
         .name = c->name, .spec = c->body.canonical, .model = c->body.model, .flops = c->flops, .has_memory = true};
-    err_code code = question_cost(c->body.model, c->batch, &s.memory, err);
+    err_code code = cost_at(c->body.model, c->batch, &s.memory, err);
     if (code == ERR_ok)
         code = put_model(&c->reply->body, &s, &c->request->app->config->limits, c->flat, err);
     c->reply->status = 200;
@@ -138,7 +163,7 @@ static err_code show_stored(struct creation *c, const struct store_model *record
     err_code code = repeated ? catalog_hold_model_id(app->catalog, record->id, &held, err) : ERR_ok;
     if (code == ERR_ok && repeated) {
         s.model = held.model;
-        code = flops_of(held.model, &s.flops, err);
+        code = flops_of(held.model, INT64_MAX, &s.flops, err);
     }
     if (code == ERR_ok)
         code = put_model(&c->reply->body, &s, &app->config->limits, c->flat, err);
@@ -240,7 +265,7 @@ enum handled model_get(struct request *r, struct reply *ret)
         return LATER;
     }
     if (code == ERR_ok)
-        code = flops_of(held.model, &flops, &err);
+        code = flops_of(held.model, INT64_MAX, &flops, &err);
     if (code == ERR_ok) {
         struct shown s = shown_record(&held.record, held.model, flops);
         code = put_model(&ret->body, &s, &r->app->config->limits, flat, &err);

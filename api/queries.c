@@ -310,12 +310,7 @@ static enum handled query(struct request *r, struct reply *ret, enum query_form 
     asking_clear(&a);
     if (later)
         return LATER;
-    if (code != ERR_ok) {
-        reply_problem(ret, r, &err);
-    } else {
-        ret->status = 200;
-        ret->content_type = "application/json";
-    }
+    reply_json(ret, r, code, &err);
     return HANDLED;
 }
 

@@ -35,6 +35,16 @@ void reply_clear(struct reply *r)
     *r = (struct reply){0};
 }
 
+void reply_json(struct reply *r, const struct request *request, err_code code, struct error *err)
+{
+    if (code != ERR_ok) {
+        reply_problem(r, request, err);
+        return;
+    }
+    r->status = 200;
+    r->content_type = "application/json";
+}
+
 void reply_tagged(struct reply *r, const struct request *request, const char *revision)
 {
     const struct exchange *x = request->connection;

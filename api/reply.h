@@ -17,6 +17,8 @@ void reply_clear(struct reply *r);
 
 /* A problem document for err (which it clears); the status follows from its class. */
 void reply_problem(struct reply *r, const struct request *request, struct error *err);
+/* 200 with the JSON that stands in the body, or if code is not ERR_ok the problem document of err. */
+void reply_json(struct reply *r, const struct request *request, err_code code, struct error *err);
 /* 200 (or 304 by If-None-Match) with an ETag; `revision` is any text that changes when the representation does (quoted
  * and hashed here). */
 void reply_tagged(struct reply *r, const struct request *request, const char *revision);

@@ -53,7 +53,7 @@ const char *route_guess(const char *path);
 handler health_live, health_ready, index_get, openapi_json_get, openapi_yaml_get, problem_list, problem_get;
 handler differentiate;
 handler models_list, models_post, model_get, model_put, model_delete, model_versions, model_parameters_get,
-    model_parameters_put, model_graph;
+    model_parameters_put, model_graph, model_plan;
 handler query_predict, query_evaluate, query_gradient;
 handler datasets_list, dataset_get, dataset_rows, dataset_delete;
 extern const struct upload_handler dataset_put;

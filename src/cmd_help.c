@@ -11,6 +11,8 @@ static const char usage[] =
     "  gradd [serve] [OPTION...]                 serve, until SIGTERM or SIGINT\n"
     "  gradd differentiate PROGRAM [NAME=VALUE...] [OPTION...]\n"
     "                                            answer like POST /v1/differentiate, without a server\n"
+    "  gradd explain FILE [--batch N]            print how a model (FILE is what POST /v1/models takes; - is\n"
+    "                                            standard input) is computed at a batch; default 1\n"
     "  gradd version                             print the version\n"
     "  gradd help                                print this\n"
     "\n"
