@@ -2,6 +2,8 @@
 
 #include "support/near.h"
 
+#include <dirent.h>
+#include <stdlib.h>
 #include <string.h>
 
 FILE *open_cases(const char *path)
@@ -10,6 +12,30 @@ FILE *open_cases(const char *path)
     if (!file)
         fail_msg("can't open %s; tests run at the top of the source tree", path);
     return file;
+}
+
+static int is_text(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && strcmp(dot, ".txt") == 0;
+}
+
+size_t list_texts(const char *directory, char ***ret)
+{
+    struct dirent **entries;
+    int count = scandir(directory, &entries, is_text, alphasort);
+    if (count <= 0)
+        fail_msg("no .txt in %s; tests run at the top of the source tree", directory);
+    size_t names = (size_t)(count > 0 ? count : 0);
+    *ret = calloc(names + 1, sizeof **ret);
+    assert_non_null(*ret);
+    for (size_t i = 0; i < names; i++) {
+        (*ret)[i] = strdup(entries[i]->d_name);
+        assert_non_null((*ret)[i]);
+        free(entries[i]);
+    }
+    free(entries);
+    return names;
 }
 
 bool next_line(FILE *file, char *line, size_t size)
@@ -108,7 +134,7 @@ bool next_case(FILE *cases, FILE *dump, struct op_case *ret)
         return false;
     const char *text = dumped ? after(line, "case") : NULL;
     if (!more || !text || strcmp(text, ret->text) != 0)
-        fail_msg("tests/reference/ops.txt is not made from tests/ops/cases.txt; run make_ops.py: %s", ret->text);
+        fail_msg("the dump is not made from these cases; run tests/reference/make_ops.py: %s", ret->text);
     field_of(ret->text, 0, ret->op, sizeof ret->op);
     field_of(ret->text, 2, ret->program, sizeof ret->program);
     field_of(ret->text, 4, ret->options, sizeof ret->options);

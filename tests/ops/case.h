@@ -1,4 +1,4 @@
-/* A case of cases.txt with what PyTorch says of it, from the dump. */
+/* A case of tests/ops/cases with what PyTorch says of it, from the dump. */
 #ifndef GRADD_TESTS_OPS_CASE_H
 #define GRADD_TESTS_OPS_CASE_H
 
@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { CASE_INPUTS_MAX = 4, CASE_LINE_MAX = 65536 };
+enum { CASE_INPUTS_MAX = 8, CASE_LINE_MAX = 65536 };
 
 struct case_input {
     struct array values;
@@ -15,15 +15,17 @@ struct case_input {
 };
 
 struct op_case {
-    char text[1024]; /* the line of cases.txt */
+    char text[1024]; /* the line */
     char op[32];     /* its fields */
-    char program[256];
+    char program[512];
     char options[32];
     struct case_input inputs[CASE_INPUTS_MAX];
     size_t input_count;
     struct array value, cotangent;
 };
 
+/* The names of the .txt files of a directory, sorted. Free each and the list. */
+size_t list_texts(const char *directory, char ***ret);
 /* A file of cases, of the dump or of exact values, under tests/ of the directory in which the test runs. */
 FILE *open_cases(const char *path);
 /* The next line that is neither empty nor a comment, without its newline; false at the end. */

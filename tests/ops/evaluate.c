@@ -82,11 +82,11 @@ static void check(err_code code, const struct error *err, const char *what)
     fail_msg("%s: %s: %s", what, err_name(code), detail ? detail : "");
 }
 
-struct graph *graph_of_program(const char *program, const struct array *inputs, size_t count, node_id *ret_of)
+struct graph *graph_as_written(const char *program, const struct array *inputs, size_t count, node_id *ret_of)
 {
     struct error err = {0};
     struct program *p = NULL;
-    struct graph *written = NULL, *expanded = NULL;
+    struct graph *written = NULL;
     struct notation_options options = {.pointer = "/program"};
     struct named_shape *shapes = calloc(count + 1, sizeof *shapes);
     assert_non_null(shapes);
@@ -94,14 +94,22 @@ struct graph *graph_of_program(const char *program, const struct array *inputs, 
         shapes[i] = (struct named_shape){.name = inputs[i].name, .shape = inputs[i].shape};
     check(notation_parse(program, strlen(program), &options, &p, &err), &err, program);
     check(graph_build(p, shapes, count, 100000, &written, &err), &err, program);
+    *ret_of = program_last(p);
+    free(shapes);
+    program_free(p);
+    return written;
+}
+
+struct graph *graph_of_program(const char *program, const struct array *inputs, size_t count, node_id *ret_of)
+{
+    struct error err = {0};
+    struct graph *written = graph_as_written(program, inputs, count, ret_of), *expanded = NULL;
     node_id *map = calloc(graph_size(written), sizeof *map);
     assert_non_null(map);
     check(expand_grads(written, &expanded, map, &err), &err, program);
-    *ret_of = map[program_last(p)];
+    *ret_of = map[*ret_of];
     free(map);
-    free(shapes);
     graph_free(written);
-    program_free(p);
     return expanded;
 }
 
@@ -172,6 +180,11 @@ void machine_run(struct machine *m)
 struct run *machine_run_of(struct machine *m)
 {
     return m->run;
+}
+
+enum dtype machine_dtype(const struct machine *m)
+{
+    return plan_dtype(m->plan);
 }
 
 int64_t machine_count(const struct machine *m, size_t output)

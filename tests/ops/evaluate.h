@@ -24,7 +24,9 @@ void read_values(const char **text, struct array *ret);
 void array_name(struct array *a, const char *prefix, const char *name);
 void array_free(struct array *a);
 
-/* The graph of a program, its Grad nodes expanded; *ret_of is the node of the name assigned last. */
+/* The graph of a program as it is written; *ret_of is the node of the name assigned last. */
+struct graph *graph_as_written(const char *program, const struct array *inputs, size_t count, node_id *ret_of);
+/* The same with its Grad nodes and composites expanded; *ret_of is that node there. */
 struct graph *graph_of_program(const char *program, const struct array *inputs, size_t count, node_id *ret_of);
 
 enum way { AS_BUILT, SIMPLIFIED };
@@ -38,6 +40,7 @@ void machine_free(struct machine *m);
 void machine_bind(struct machine *m, const struct array *input);
 void machine_run(struct machine *m);
 struct run *machine_run_of(struct machine *m);
+enum dtype machine_dtype(const struct machine *m);
 int64_t machine_count(const struct machine *m, size_t output);
 double machine_value(const struct machine *m, size_t output, int64_t element);
 

@@ -1,249 +1,90 @@
-/* Every op of ops.def: values, first and second derivatives, held against PyTorch's (tests/reference/ops.txt) and
- * against central differences of what the engine computes, in float64 and float32, with and without simplification. An
- * op without a case fails. */
-#include "case.h"
+/* Every op of ops.def: the cases of each group hold, and between them they show what coverage.h asks of each op.
+ *
+ * test_ops --table prints the worst error of each op: against PyTorch in both dtypes, against central differences; of
+ * the value, the first and the second derivative. */
+#include "check.h"
+#include "coverage.h"
 
-#include "autodiff/gradient.h"
-#include "graph/builder.h"
 #include "support/near.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Of the largest element of a tensor, but at least 1. */
-static const double TOLERANCE_EXACT = 1e-11; /* float64 against PyTorch */
-static const double TOLERANCE_FLOAT32 =
-    1e-4; /* float32 against float64; large inputs are rounded before anything is computed */
-static const double TOLERANCE_DIFFERENCES = 2e-6; /* central differences: their own error */
-static const double STEP = 1e-5;
+enum { GROUPS_MAX = 62 };
 
-/* <cotangent, value>, its gradient, <directions, gradient>, its gradient, and the derivative of the value along the
- * directions. */
-struct derived {
-    struct graph *graph;
-    node_id outputs[3 + 2 * CASE_INPUTS_MAX];
-    size_t output_count;
-};
+static struct coverage coverage[OP_COUNT];
+static struct deviation deviation[OP_COUNT];
 
-enum {
-    VALUE,
-    SUM,
-    SLOPE,
-    GRADIENTS
-}; /* places among the outputs; then gradients, then second derivatives, one each a differentiable input */
-
-static size_t differentiable(const struct op_case *c)
+static void group_agrees(void **state)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < c->input_count; i++)
-        count += c->inputs[i].differentiable;
-    return count;
-}
-
-/* The direction of an input, under a name that no program has; its values stay the input's. */
-static struct array direction_of(const struct case_input *input)
-{
-    struct array direction = input->direction;
-    array_name(&direction, "@", input->direction.name);
-    return direction;
-}
-
-static node_id sum_of_products(struct builder *b, node_id x, node_id y)
-{
-    int64_t axes[RANK_MAX];
-    size_t rank = (size_t)build_shape(b, x).rank;
-    for (size_t i = 0; i < rank; i++)
-        axes[i] = (int64_t)i;
-    return build_reduce(b, OP_ReduceSum, build_binary(b, OP_Mul, x, y), axes, rank, false);
-}
-
-static void differentiate(struct builder *b, node_id of, const node_id *wrt, size_t count, node_id *ret)
-{
-    assert_int_equal(gradient(b->graph, of, NODE_NONE, wrt, count, ret, b->err), ERR_ok);
-    for (size_t i = 0; i < count; i++)
-        if (ret[i] == NODE_NONE)
-            ret[i] = build_fill(b, 0, build_shape(b, wrt[i]));
-}
-
-static struct derived derive(const struct op_case *c)
-{
-    struct array inputs[CASE_INPUTS_MAX] = {0};
-    for (size_t i = 0; i < c->input_count; i++)
-        inputs[i] = c->inputs[i].values;
-    struct error err = {0};
-    struct derived d = {.output_count = GRADIENTS + 2 * differentiable(c)};
-    d.graph = graph_of_program(c->program, inputs, c->input_count, &d.outputs[VALUE]);
-    struct builder b = {.graph = d.graph, .err = &err};
-    assert_true(shape_equal(build_shape(&b, d.outputs[VALUE]), c->value.shape));
-
-    node_id cotangent = build_input(&b, "@cotangent", c->value.shape);
-    d.outputs[SUM] = sum_of_products(&b, cotangent, d.outputs[VALUE]);
-    node_id wrt[CASE_INPUTS_MAX], *first = &d.outputs[GRADIENTS];
-    size_t count = 0;
-    for (size_t i = 0; i < c->input_count; i++) {
-        node_id input = graph_find(d.graph, c->inputs[i].values.name);
-        if (c->inputs[i].differentiable)
-            wrt[count++] = input;
-    }
-    differentiate(&b, d.outputs[SUM], wrt, count, first);
-
-    node_id slope = build_scalar(&b, 0);
-    size_t k = 0;
-    for (size_t i = 0; i < c->input_count; i++) {
-        if (!c->inputs[i].differentiable)
-            continue;
-        struct array named = direction_of(&c->inputs[i]);
-        node_id direction = build_input(&b, named.name, named.shape);
-        slope = build_binary(&b, OP_Add, slope, sum_of_products(&b, direction, first[k++]));
-    }
-    d.outputs[SLOPE] = slope;
-    differentiate(&b, slope, wrt, count, first + count);
-    assert_int_equal(b.code, ERR_ok);
-    error_clear(&err);
-    return d;
-}
-
-static void bind_all(struct machine *m, const struct op_case *c)
-{
-    struct array cotangent = c->cotangent;
-    array_name(&cotangent, "@", "cotangent");
-    machine_bind(m, &cotangent);
-    for (size_t i = 0; i < c->input_count; i++) {
-        machine_bind(m, &c->inputs[i].values);
-        if (!c->inputs[i].differentiable)
-            continue;
-        struct array direction = direction_of(&c->inputs[i]);
-        machine_bind(m, &direction);
-    }
-}
-
-static double largest(const struct array *a)
-{
-    double most = 1;
-    for (int64_t i = 0; i < a->count; i++)
-        most = fmax(most, fabs(a->values[i]));
-    return most;
-}
-
-static void compare(const struct op_case *c, const struct machine *m, size_t output, const struct array *expected,
-                    double tolerance, const char *what)
-{
-    assert_int_equal(machine_count(m, output), expected->count);
-    double room = tolerance * largest(expected);
-    for (int64_t i = 0; i < expected->count; i++) {
-        double actual = machine_value(m, output, i);
-        if (!(fabs(actual - expected->values[i]) <= room))
-            fail_msg("%s\n    %s of %s, element %lld: %.17g, but PyTorch has %.17g", c->text, what, expected->name,
-                     (long long)i, actual, expected->values[i]);
-    }
-}
-
-static void compare_all(const struct op_case *c, const struct machine *m, double tolerance)
-{
-    size_t count = differentiable(c), k = 0;
-    compare(c, m, VALUE, &c->value, tolerance, "value");
-    for (size_t i = 0; i < c->input_count; i++) {
-        if (!c->inputs[i].differentiable)
-            continue;
-        compare(c, m, GRADIENTS + k, &c->inputs[i].gradient, tolerance, "gradient");
-        compare(c, m, GRADIENTS + count + k, &c->inputs[i].second, tolerance, "second derivative");
-        k++;
-    }
-}
-
-static void agrees_with_torch(const struct op_case *c, const struct derived *d)
-{
-    static const struct {
-        enum dtype dtype;
-        enum way way;
-    } ways[] = {
-        {DTYPE_FLOAT64, SIMPLIFIED}, {DTYPE_FLOAT64, AS_BUILT}, {DTYPE_FLOAT32, SIMPLIFIED}, {DTYPE_FLOAT32, AS_BUILT}};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        struct machine *m = machine_new(d->graph, d->outputs, d->output_count, ways[i].dtype, ways[i].way, false);
-        bind_all(m, c);
-        machine_run(m);
-        compare_all(c, m, ways[i].dtype == DTYPE_FLOAT64 ? TOLERANCE_EXACT : TOLERANCE_FLOAT32);
-        machine_free(m);
-    }
-}
-
-/* The sum and the slope along one element of one input, by differences; against the gradient and the second derivative
- * there. */
-static void difference(const struct op_case *c, struct machine *moved, struct case_input *input, int64_t element)
-{
-    double *x = &input->values.values[element], here = *x, sum[2], slope[2];
-    for (int side = 0; side < 2; side++) {
-        *x = here + (side == 0 ? STEP : -STEP);
-        machine_bind(moved, &input->values);
-        machine_run(moved);
-        sum[side] = machine_value(moved, SUM, 0);
-        slope[side] = machine_value(moved, SLOPE, 0);
-    }
-    *x = here;
-    machine_bind(moved, &input->values);
-    const struct array *expected[] = {&input->gradient, &input->second};
-    const double found[] = {(sum[0] - sum[1]) / (2 * STEP), (slope[0] - slope[1]) / (2 * STEP)};
-    for (int i = 0; i < 2; i++)
-        if (!(fabs(found[i] - expected[i]->values[element]) <= TOLERANCE_DIFFERENCES * largest(expected[i])))
-            fail_msg("%s\n    derivative %d of %s, element %lld: differences say %.17g, not %.17g", c->text, i + 1,
-                     input->values.name, (long long)element, found[i], expected[i]->values[element]);
-}
-
-static void agrees_with_differences(struct op_case *c, const struct derived *d)
-{
-    struct machine *moved = machine_new(d->graph, d->outputs, GRADIENTS, DTYPE_FLOAT64, SIMPLIFIED, false);
-    bind_all(moved, c);
-    for (size_t i = 0; i < c->input_count; i++)
-        for (int64_t k = 0; c->inputs[i].differentiable && k < c->inputs[i].values.count; k++)
-            difference(c, moved, &c->inputs[i], k);
-    machine_free(moved);
-}
-
-/* The program of a case, before Grad nodes are expanded, must have the op that it is a case of. */
-static bool mentions(const struct op_case *c)
-{
-    if (c->op[0] && strstr(c->program, c->op))
-        return true;
-    static const struct {
-        const char *op, *sign;
-    } signs[] = {{"Input", "x"},  {"Constant", "2"}, {"Identity", "= x"},   {"Grad", "grad("},      {"Neg", "-"},
-                 {"Add", "+"},    {"Sub", "-"},      {"Mul", "*"},          {"Div", "/"},           {"Pow", "^"},
-                 {"MatMul", "@"}, {"Pow", "**"},     {"ReduceSum", "Sum("}, {"ReduceMean", "Mean("}};
-    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-        if (strcmp(signs[i].op, c->op) == 0 && strstr(c->program, signs[i].sign))
-            return true;
-    return false;
-}
-
-static void every_op_agrees(void **state)
-{
-    (void)state;
-    FILE *cases = open_cases("tests/ops/cases.txt"), *dump = open_cases("tests/reference/ops.txt");
-    bool seen[OP_COUNT] = {false};
+    const char *group = *state;
+    char path[256];
+    (void)snprintf(path, sizeof path, "tests/ops/cases/%s", group);
+    FILE *cases = open_cases(path);
+    (void)snprintf(path, sizeof path, "tests/reference/ops/%s", group);
+    FILE *dump = open_cases(path);
     struct op_case c;
     while (next_case(cases, dump, &c)) {
         enum op op;
-        if (!op_find(c.op, strlen(c.op), &op) || !mentions(&c))
+        if (!op_find(c.op, strlen(c.op), &op) || !coverage_add(&coverage[op], op, &c))
             fail_msg("the case is not one of %s: %s", c.op, c.text);
-        seen[op] = true;
-        struct derived d = derive(&c);
-        agrees_with_torch(&c, &d);
-        if (!c.options[0])
-            agrees_with_differences(&c, &d);
-        graph_free(d.graph);
+        check_case(&c, &deviation[op]);
         case_free(&c);
     }
     case_free(&c);
     (void)fclose(cases);
     (void)fclose(dump);
-    for (int op = 0; op < OP_COUNT; op++)
-        if (!seen[op])
-            fail_msg("%s has no case in tests/ops/cases.txt", op_name((enum op)op));
 }
 
-int main(void)
+static void every_op_is_covered(void **state)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_op_agrees)};
-    return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
+    (void)state;
+    size_t missing = 0;
+    for (int op = 0; op < OP_COUNT; op++) {
+        char buffer[64];
+        const char *what;
+        for (size_t i = 0; (what = coverage_missing(&coverage[op], (enum op)op, i, buffer)); i++) {
+            print_message("%s lacks %s\n", op_name((enum op)op), what);
+            missing += !coverage[op].seen;
+        }
+    }
+    if (missing)
+        fail_msg("cases are missing in tests/ops/cases");
+}
+
+static void print_table(void)
+{
+    printf("%-18s %-26s %-26s %s\n", "worst error", "float64 from PyTorch", "float32 from PyTorch", "from differences");
+    printf("%-18s %-8s %-8s %-8s %-8s %-8s %-8s %-8s %-8s\n", "op", "value", "first", "second", "value", "first",
+           "second", "first", "second");
+    for (int op = 0; op < OP_COUNT; op++) {
+        const struct deviation *d = &deviation[op];
+        printf("%-18s", op_name((enum op)op));
+        for (int i = 0; i < ORDERS; i++)
+            printf(" %-8.1e", d->from_torch[DTYPE_FLOAT64][i]);
+        for (int i = 0; i < ORDERS; i++)
+            printf(" %-8.1e", d->from_torch[DTYPE_FLOAT32][i]);
+        for (int i = 1; i < ORDERS; i++)
+            printf(" %-8.1e", d->from_differences[i]);
+        printf("\n");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct CMUnitTest tests[GROUPS_MAX + 1];
+    char **groups;
+    size_t count = list_texts("tests/ops/cases", &groups);
+    if (count > GROUPS_MAX)
+        return 1;
+    for (size_t i = 0; i < count; i++)
+        tests[i] = (struct CMUnitTest){groups[i], group_agrees, NULL, NULL, groups[i]};
+    tests[count] = (struct CMUnitTest)cmocka_unit_test(every_op_is_covered);
+    int failed = _cmocka_run_group_tests("ops", tests, count + 1, NULL, NULL);
+    if (argc > 1 && strcmp(argv[1], "--table") == 0)
+        print_table();
+    for (size_t i = 0; i < count; i++)
+        free(groups[i]);
+    free(groups);
+    return failed;
 }

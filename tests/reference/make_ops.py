@@ -1,13 +1,17 @@
 #!/usr/bin/python3
-"""Writes tests/reference/ops.txt: inputs, values, first and second derivatives of tests/ops/cases.txt, as PyTorch has them, in float64.
+"""Writes tests/reference/ops/GROUP.txt: inputs, values, first and second derivatives of the cases in tests/ops/cases/GROUP.txt, as
+PyTorch has them, in float64.
 
-    /usr/bin/python3 tests/reference/make_ops.py        (Debian's python3-torch 1.13)
+    /usr/bin/python3 tests/reference/make_ops.py [GROUP...]        (Debian's python3-torch 1.13; all groups where none is named)
 
+Cases may call the functions of tests/reference/ops/GROUP.py, where that file exists.
 The second derivative is the gradient of the sum over inputs of <direction, gradient>: the Hessian's product, with the mixed parts.
 Inputs are rounded to six decimals, so that they read the same everywhere. Draws depend on the case's text alone.
 """
 import pathlib
 import re
+import runpy
+import sys
 import zlib
 
 import numpy
@@ -16,7 +20,8 @@ import torch.nn.functional as F
 
 torch.set_default_dtype(torch.float64)
 HERE = pathlib.Path(__file__).resolve().parent
-CASES = HERE.parent / "ops" / "cases.txt"
+CASES = HERE.parent / "ops" / "cases"
+DUMPS = HERE / "ops"
 INPUT = re.compile(r"(\w+)\(([\d,]*)\)((?: (?!\w+\()\S+)*)")
 
 
@@ -84,7 +89,7 @@ def line(word, name, tensor):
     return f"{word} {name} ({shape}){numbers}\n"
 
 
-def run(text):
+def run(text, words):
     fields = [field.strip() for field in text.split("|")]
     draws, inputs, by = Draws(text), {}, []
     for name, shape, how in INPUT.findall(fields[1]):
@@ -94,7 +99,7 @@ def run(text):
             inputs[name].requires_grad_(True)
             by.append(name)
     leaves = [inputs[name] for name in by]
-    value = eval(fields[3], {"torch": torch, "F": F, "grad": grad, "take": take, "lay": lay, **inputs})
+    value = eval(fields[3], {**words, **inputs})
     cotangent = draws.tensor(tuple(value.shape), [])
     first = derivatives((cotangent * value).sum(), leaves)
     directions = [draws.tensor(tuple(x.shape), []) for x in leaves]
@@ -107,12 +112,24 @@ def run(text):
     return out
 
 
-def main():
-    out = "# Made by make_ops.py from tests/ops/cases.txt; PyTorch " + torch.__version__ + ".\n"
-    for text in CASES.read_text().splitlines():
+def make(group):
+    words = {"torch": torch, "F": F, "grad": grad, "take": take, "lay": lay}
+    own = DUMPS / f"{group}.py"
+    if own.exists():
+        words.update(runpy.run_path(str(own)))
+    out = f"# Made by make_ops.py from tests/ops/cases/{group}.txt; PyTorch {torch.__version__}.\n"
+    for text in (CASES / f"{group}.txt").read_text().splitlines():
         if text and not text.startswith("#"):
-            out += run(text)
-    (HERE / "ops.txt").write_text(out)
+            try:
+                out += run(text, words)
+            except Exception as error:
+                sys.exit(f"{group}.txt: {text}\n    {type(error).__name__}: {error}")
+    (DUMPS / f"{group}.txt").write_text(out)
+
+
+def main():
+    for group in sys.argv[1:] or sorted(path.stem for path in CASES.glob("*.txt")):
+        make(group)
 
 
 if __name__ == "__main__":
