@@ -233,7 +233,7 @@ def test_tensors_that_would_explode(refuse):
 
 def test_a_computation_over_the_limit_on_memory(refuse):
     """A small answer on a way of 17 GB."""
-    body = {"program": "f = ReduceSum(Expand(x, shape=[2147483648]))", "inputs": {"x": 1}}
+    body = {"program": "f = ReduceSum(CumSum(Expand(x, shape=[2147483648]), axis=0))", "inputs": {"x": 1}}
     assert the_error(refuse(body, 422, "invalid_query"))["code"] == "limit_exceeded"
 
 

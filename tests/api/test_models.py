@@ -143,6 +143,19 @@ def test_dry_run_stores_nothing(client):
     problem(client.post("/v1/models?dry_run=true&batch=0", json=lesson(name="dry")), 422, "invalid_request")
 
 
+def test_dry_run_of_put(client):
+    put(client, "dry-put", lesson())
+    before = client.get("/v1/models/dry-put").json()
+    answer = client.put("/v1/models/dry-put?dry_run=true&batch=5", json=lesson(seed=8))
+    assert (answer.status_code, answer.json()["seed"], answer.json()["version"]) == (200, 8, None)
+    assert answer.json()["memory_bytes"]["predict"] > 0
+    assert client.get("/v1/models/dry-put").json() == before
+    assert client.put("/v1/models/dry-new?dry_run=true", json=lesson()).status_code == 200
+    problem(client.get("/v1/models/dry-new"), 404, "not_found")
+    problem(client.put("/v1/models/dry-put?dry_run=true", json=lesson(name="others")), 422, "invalid_model")
+    problem(client.put("/v1/models/dry-put?batch=5", json=lesson()), 422, "invalid_request")
+
+
 def test_idempotency_key(client):
     key = {"Idempotency-Key": "model-key-1"}
     first = client.post("/v1/models", json=lesson(name="keyed"), headers=key)

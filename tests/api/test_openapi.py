@@ -168,6 +168,7 @@ def test_answers_about_resources(client):
     assert run("post", "/v1/models", "/v1/models", json=MODEL).status_code == 201
     run("post", "/v1/models", "/v1/models", json=MODEL)
     run("put", model, "/v1/models/openapi", json=MODEL)
+    run("put", model, "/v1/models/openapi?dry_run=true&batch=4", json=MODEL)
     run("get", "/v1/models", "/v1/models")
     run("get", model, "/v1/models/openapi")
     run("get", model + "/versions", "/v1/models/openapi/versions")
@@ -175,6 +176,9 @@ def test_answers_about_resources(client):
     run("put", model + "/parameters", "/v1/models/openapi/parameters", json={"parameters": parameters})
     run("get", model + "/graph", "/v1/models/openapi/graph")
     run("get", model + "/graph", "/v1/models/openapi/graph", headers={"Accept": "text/vnd.graphviz"})
+    for accept in ("text/plain", "application/json"):
+        run("get", model + "/plan", "/v1/models/openapi/plan?batch=3", headers={"Accept": accept})
+    run("get", model + "/plan", "/v1/models/openapi/plan?batch=0")
     run("post", model + "/predict", "/v1/models/openapi/predict", json={"inputs": {"X": VALUES["X"]}})
     run("post", model + "/evaluate", "/v1/models/openapi/evaluate", json={"of": "cost", "inputs": VALUES})
     run("post", model + "/gradient", "/v1/models/openapi/gradient", json={"inputs": VALUES, "trace": True})

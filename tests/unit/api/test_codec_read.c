@@ -1,5 +1,6 @@
 /* Strict JSON: what is refused and where, and the checks that every part of the codec shares. */
 #include "api/codec_read.h"
+#include "api/name.h"
 #include "codec_support.h"
 #include <math.h>
 #include <string.h>

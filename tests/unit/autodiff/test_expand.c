@@ -83,6 +83,33 @@ static void zeros_where_nothing_depends(void **state)
     free(map);
 }
 
+/* By a composite itself one can differentiate too, and its Grad nodes see through it. */
+static void composites_become_their_definitions(void **state)
+{
+    (void)state;
+    struct graph *from, *to;
+    node_id *map;
+    assert_int_equal(expand("h = Silu(x); a = Silu(x); f = grad(grad(h * h, h), x)", 1000, &from, &to, &map), ERR_ok);
+    assert_int_equal(count_of(from, OP_Silu), 2);
+    assert_int_equal(count_of(to, OP_Silu), 0);
+    const char *const names[] = {"h", "a"};
+    for (size_t i = 0; i < 2; i++) {
+        const struct node *before = graph_node(from, graph_find(from, names[i]));
+        const struct node *after = graph_node(to, graph_find(to, names[i]));
+        assert_int_equal(after->op, OP_Identity);
+        assert_int_equal(graph_node(to, after->inputs[0])->op, OP_Mul);
+        assert_int_equal(graph_find(to, names[i]), map[graph_find(from, names[i])]);
+        assert_int_equal(before->place.column, after->place.column);
+    }
+    assert_int_not_equal(map[graph_find(from, "h")], map[graph_find(from, "a")]);
+    graph_free(from);
+    graph_free(to);
+    free(map);
+    assert_int_equal(expand("h = Silu(x)", 3, &from, &to, &map), ERR_limit_exceeded);
+    graph_free(from);
+    free(map);
+}
+
 /* Each order of this multiplies the size: the limit stops it. */
 static void an_exploding_gradient_is_refused(void **state)
 {
@@ -125,9 +152,13 @@ static void many_long_walks_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_places_and_shapes_stay),     cmocka_unit_test(written_nodes_stay_apart),
-        cmocka_unit_test(one_walk_for_one_value),           cmocka_unit_test(zeros_where_nothing_depends),
-        cmocka_unit_test(an_exploding_gradient_is_refused), cmocka_unit_test(many_long_walks_are_refused),
+        cmocka_unit_test(names_places_and_shapes_stay),
+        cmocka_unit_test(written_nodes_stay_apart),
+        cmocka_unit_test(one_walk_for_one_value),
+        cmocka_unit_test(zeros_where_nothing_depends),
+        cmocka_unit_test(composites_become_their_definitions),
+        cmocka_unit_test(an_exploding_gradient_is_refused),
+        cmocka_unit_test(many_long_walks_are_refused),
     };
     return cmocka_run_group_tests_name("expand", tests, NULL, NULL);
 }

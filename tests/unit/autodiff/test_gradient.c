@@ -89,12 +89,16 @@ static void the_limit_on_nodes_holds(void **state)
     graph_free(g);
 }
 
-static void grad_nodes_must_be_expanded_before(void **state)
+static void grad_nodes_and_composites_must_be_expanded_before(void **state)
 {
     (void)state;
     struct graph *g = graph_of("f = grad(x * x, x)", 100);
     struct error err = {0};
     node_id x = graph_find(g, "x"), ret;
+    assert_int_equal(gradient(g, graph_find(g, "f"), NODE_NONE, &x, 1, &ret, &err), ERR_internal);
+    error_clear(&err);
+    graph_free(g);
+    g = graph_of("f = Silu(x)", 100);
     assert_int_equal(gradient(g, graph_find(g, "f"), NODE_NONE, &x, 1, &ret, &err), ERR_internal);
     error_clear(&err);
     graph_free(g);
@@ -122,10 +126,14 @@ static void many_inputs_are_not_quadratic(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_does_not_lead_is_not_built), cmocka_unit_test(independence_is_told),
-        cmocka_unit_test(by_itself_it_is_the_cotangent),   cmocka_unit_test(inner_nodes_and_leaves_in_one_walk),
-        cmocka_unit_test(empty_tensors_have_no_gradient),  cmocka_unit_test(a_deep_graph_is_no_danger),
-        cmocka_unit_test(the_limit_on_nodes_holds),        cmocka_unit_test(grad_nodes_must_be_expanded_before),
+        cmocka_unit_test(what_does_not_lead_is_not_built),
+        cmocka_unit_test(independence_is_told),
+        cmocka_unit_test(by_itself_it_is_the_cotangent),
+        cmocka_unit_test(inner_nodes_and_leaves_in_one_walk),
+        cmocka_unit_test(empty_tensors_have_no_gradient),
+        cmocka_unit_test(a_deep_graph_is_no_danger),
+        cmocka_unit_test(the_limit_on_nodes_holds),
+        cmocka_unit_test(grad_nodes_and_composites_must_be_expanded_before),
         cmocka_unit_test(many_inputs_are_not_quadratic),
     };
     return cmocka_run_group_tests_name("gradient", tests, NULL, NULL);

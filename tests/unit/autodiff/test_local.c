@@ -51,12 +51,25 @@ static void rules_read_like_the_lesson(void **state)
     formula("f = 2 * x", 1, "g * 2");
     formula("f = x / y", 0, "g / y");
     formula("f = Tanh(x)", 0, "g * (1 - Square(f))");
+    formula("f = Atan(x)", 0, "g / (1 + Square(x))");
+    formula("f = Asin(x)", 0, "g / Sqrt(1 - Square(x))");
+    formula("f = Asinh(x)", 0, "g / Sqrt(1 + Square(x))");
+    formula("f = Lgamma(x)", 0, "g * Digamma(x)");
     formula("f = Exp(x)", 0, "g * f");
     formula("f = Relu(x)", 0, "Where(Greater(f, 0), g, 0)");
     formula("l = Linear(X, W, b)", 0, "g @ Transpose(W)");
     formula("l = Linear(X, W, b)", 1, "Transpose(X) @ g");
     formula("l = Linear(X, W, b)", 2, "ReduceSum(g, axes=[0])");
     formula("f = MSE(x, y)", 0, "2 * (g / Size(x)) * (x - y)");
+}
+
+static void composites_read_as_their_definitions(void **state)
+{
+    (void)state;
+    formula("f = Silu(x)", 0, "g * Sigmoid(x) + g * x * SigmoidSlope(x)");
+    formula("g = Silu(x); f = Silu(g)", 0, "g_1 * Sigmoid(g) + g_1 * g * SigmoidSlope(g)");
+    formula("f = Gelu(x, approximate=\"tanh\") * 0 + Polygamma(x, n=1)", 1, "g");
+    formula("f = Silu(2)", 0, "g * Sigmoid(2) + g * 2 * SigmoidSlope(2)");
 }
 
 static void corners_of_naming(void **state)
@@ -71,7 +84,10 @@ static void corners_of_naming(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rules_read_like_the_lesson),
-                                       cmocka_unit_test(corners_of_naming)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_read_like_the_lesson),
+        cmocka_unit_test(composites_read_as_their_definitions),
+        cmocka_unit_test(corners_of_naming),
+    };
     return cmocka_run_group_tests_name("local", tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ static void bits_are_frozen(void **state)
     assert_same(rng_uniform(&r, 5), 0x1.718a464bbaeb4p-2);
     struct permutation p;
     permutation_init(&p, &r, 1000);
-    static const uint64_t order[] = {714, 432, 884, 180, 942, 446, 640, 793};
+    static const uint64_t order[] = {954, 622, 158, 907, 335, 823, 758, 860};
     for (uint64_t i = 0; i < sizeof order / sizeof *order; i++)
         assert_int_equal(permutation_at(&p, i), order[i]);
 }
@@ -82,13 +82,18 @@ static void bits_are_frozen(void **state)
 static void check_permutation(uint64_t n, uint64_t seed)
 {
     static bool seen[10007];
+    static uint32_t filled[10007];
     const struct rng r = {.seed = seed, .purpose = RNG_SHUFFLE};
     struct permutation p;
     permutation_init(&p, &r, n);
     memset(seen, 0, sizeof seen);
+    /* in two pieces, neither of a whole number of blocks */
+    permutation_fill(&p, 0, n / 3, filled);
+    permutation_fill(&p, n / 3, n - n / 3, filled + n / 3);
     for (uint64_t i = 0; i < n; i++) {
         uint64_t at = permutation_at(&p, i);
         assert_true(at < n);
+        assert_int_equal(filled[i], at);
         assert_false(seen[at]);
         seen[at] = true;
     }
@@ -111,8 +116,12 @@ static void large_permutations_stay_in_range(void **state)
     for (size_t k = 0; k < 3; k++) {
         struct permutation p;
         permutation_init(&p, &r, sizes[k]);
-        for (uint64_t i = 0; i < 1000; i++)
-            assert_true(permutation_at(&p, sizes[k] - 1 - i) < sizes[k]);
+        uint32_t filled[1000];
+        permutation_fill(&p, sizes[k] - 1000, 1000, filled);
+        for (uint64_t i = 0; i < 1000; i++) {
+            assert_true(filled[i] < sizes[k]);
+            assert_int_equal(filled[i], permutation_at(&p, sizes[k] - 1000 + i));
+        }
     }
 }
 
@@ -132,6 +141,75 @@ static void orders_are_spread(void **state)
         assert_near(counts[orders[i]], 1000, 0, 150);
 }
 
+/* How far counts are from even ones: chi squared, as standard deviations from what chance makes. */
+static double unevenness(const double *counts, size_t cells, double expected, double freedom)
+{
+    double chi = 0;
+    for (size_t i = 0; i < cells; i++)
+        if (counts[i] >= 0)
+            chi += (counts[i] - expected) * (counts[i] - expected) / expected;
+    return (chi - freedom) / sqrt(2 * freedom);
+}
+
+/* Over many keys every thing comes to every place, and every pair to two neighbouring places, equally often; and so do
+ * the differences of neighbours. */
+static void chance_of_small_orders(void **state)
+{
+    (void)state;
+    enum { KEYS = 10000, MOST = 40 };
+    static double places[MOST * MOST], pairs[MOST * MOST], differences[MOST];
+    for (uint64_t n = 4; n <= MOST; n += n < 10 ? 1 : 5) {
+        memset(places, 0, sizeof places);
+        memset(pairs, 0, sizeof pairs);
+        memset(differences, 0, sizeof differences);
+        for (uint64_t step = 0; step < KEYS; step++) {
+            struct permutation p;
+            uint32_t order[MOST];
+            permutation_init(&p, &(struct rng){.seed = 3, .step = step, .purpose = RNG_SHUFFLE}, n);
+            permutation_fill(&p, 0, n, order);
+            for (size_t i = 0; i < n; i++)
+                places[i * n + order[i]]++;
+            for (size_t i = 0; i + 1 < n; i++)
+                differences[(order[i + 1] + n - order[i]) % n]++;
+            pairs[order[n / 2] * n + order[n / 2 + 1]]++;
+        }
+        const double d = (double)n;
+        for (size_t i = 0; i < n; i++)
+            pairs[i * n + i] = -1;
+        differences[0] = -1;
+        assert_true(unevenness(places, n * n, KEYS / d, (d - 1) * (d - 1)) < 4.5);
+        assert_true(unevenness(pairs, n * n, KEYS / (d * (d - 1)), d * (d - 1) - 1) < 4.5);
+        assert_true(unevenness(differences, n, KEYS, d - 2) < 4.5);
+    }
+}
+
+/* Of one long order, 4096 neighbours: where they come from, their differences, and pairs of them. */
+static void chance_of_long_orders(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096, KEYS = 20 };
+    static const uint64_t sizes[] = {60000, 1000000, 100000007, UINT32_MAX, UINT64_C(1) << 32};
+    static uint32_t order[COUNT];
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        const uint64_t n = sizes[k];
+        for (uint64_t seed = 0; seed < KEYS; seed++) {
+            double places[32] = {0}, differences[32] = {0}, pairs[64] = {0};
+            struct permutation p;
+            permutation_init(&p, &(struct rng){.seed = seed, .purpose = RNG_SHUFFLE}, n);
+            permutation_fill(&p, n / 3, COUNT, order);
+            for (size_t i = 0; i < COUNT; i++) {
+                const uint64_t here = order[i], next = order[(i + 1) % COUNT];
+                places[here * 32 / n]++;
+                differences[(next + n - here) % n * 32 / n]++;
+                pairs[here * 8 / n * 8 + next * 8 / n]++;
+            }
+            assert_true(unevenness(places, 32, COUNT / 32.0, 31) < 6.5);
+            assert_true(unevenness(differences, 32, COUNT / 32.0, 31) < 6.5);
+            assert_true(unevenness(pairs, 64, COUNT / 64.0, 63) < 6.5);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -142,6 +220,8 @@ int main(void)
         cmocka_unit_test(every_permutation_is_one),
         cmocka_unit_test(large_permutations_stay_in_range),
         cmocka_unit_test(orders_are_spread),
+        cmocka_unit_test(chance_of_small_orders),
+        cmocka_unit_test(chance_of_long_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,9 @@ static const struct {
     {"p = Reshape(x, shape=[2, 3]); c = MSE(p, y)", "x=(6)", "y=(2,3)"},
     {"c = CrossEntropy(Linear(X, W), y)", "X=(batch,4) y=(batch,3)", "W=(4,3)"},
     {"g = grad(x ^ 2, x); c = MSE(g, y)", "y=(5)", "x=(5)"},
+    {"p = LayerNormalization(X, s, b)", "X=(batch,4)", "s=(4) b=(4)"},
+    {"p = LayerNormalization(X, s, b, axis=-2)", "X=(batch,3,4) b=(4)", "s=(3,4) b=(4)"},
+    {"p = Flip(x, axes=0); c = MSE(p, y)", "y=(2,3)", "x=(2,3)"},
     {"h = Linear(X, V); c = MSE(Linear(h, W), y)", "X=(batch,7,2) V=(2,3) y=(batch,7,4)", "W=(3,4)"},
 };
 

@@ -86,6 +86,64 @@ static void test_without_loss(void **state)
     check(layers, 1, shape_of(1, (int64_t[]){2}), OP_COUNT, "X = Input()\nt1 = Tanh(X)\nX(batch,2)");
 }
 
+static const int64_t edge[] = {1};
+static const struct attribute pair = {.key = ATTRIBUTE_kernel, .kind = KIND_INT, .integer = 2};
+static const struct attribute two_groups = {.key = ATTRIBUTE_group, .kind = KIND_INT, .integer = 2};
+static const struct attribute edges[] = {{.key = ATTRIBUTE_pads, .kind = KIND_INTS, .ints = {edge, 1}},
+                                         {.key = ATTRIBUTE_group, .kind = KIND_INT, .integer = 2}};
+
+static void test_images(void **state)
+{
+    (void)state;
+    const struct layer layers[] = {
+        {.op = OP_Conv, .units = 16, .kernel = {{3}, 1}},
+        {.op = OP_Relu},
+        {.op = OP_MaxPool, .attributes = &pair, .attribute_count = 1},
+        {.op = OP_Conv, .units = 4, .kernel = {{3, 1}, 2}, .attributes = edges, .attribute_count = 2},
+        {.op = OP_GlobalAveragePool},
+        {.op = OP_Reshape, .attributes = &to_rows, .attribute_count = 1},
+        {.op = OP_Linear, .units = 10},
+    };
+    check(layers, 7, shape_of(3, (int64_t[]){1, 8, 8}), OP_CrossEntropy,
+          "X = Input()\ny = Input()\nW1 = Input()\nb1 = Input()\nW2 = Input()\nb2 = Input()\nW3 = Input()\nb3 = "
+          "Input()\n"
+          "c1 = Conv(X, W1, b1)\nr1 = Relu(c1)\nm1 = MaxPool(r1, kernel=[2])\n"
+          "c2 = Conv(m1, W2, b2, pads=[1], group=2)\ng1 = GlobalAveragePool(c2)\n"
+          "r2 = Reshape(g1, shape=[0, -1])\nl1 = Linear(r2, W3, b3)\ncost = CrossEntropy(l1, y)\n"
+          "X(batch,1,8,8)y(batch,1)W1(16,1,3,3)b1(16)W2(4,8,3,1)b2(4)W3(4,10)b3(10)");
+    const struct layer row[] = {{.op = OP_Conv, .units = 2, .kernel = {{3}, 1}}};
+    check(row, 1, shape_of(2, (int64_t[]){5, 7}), OP_COUNT,
+          "X = Input()\nW1 = Input()\nb1 = Input()\nc1 = Conv(X, W1, b1)\nX(batch,5,7)W1(2,5,3)b1(2)");
+}
+
+static void refuse_image(const struct layer *layer, struct shape input, const char *expected)
+{
+    struct layers_result r = {0};
+    struct error err = {0};
+    assert_int_not_equal(layers_expand(layer, 1, input, OP_COUNT, (struct place){0}, &r, &err), ERR_ok);
+    char *errors = fixture_errors(&err);
+    assert_string_equal(errors, expected);
+    free(errors);
+    error_clear(&err);
+}
+
+static void test_mistakes_of_images(void **state)
+{
+    (void)state;
+    const struct shape image = shape_of(3, (int64_t[]){3, 8, 8}), row = shape_of(2, (int64_t[]){3, 8});
+    refuse_image(&(struct layer){.op = OP_Conv, .units = 4}, image,
+                 "missing_attribute 0:0 Conv needs kernel, the size of its windows\n");
+    refuse_image(&(struct layer){.op = OP_Linear, .units = 4, .kernel = {{3}, 1}}, image,
+                 "unknown_attribute 0:0 Linear has no attribute 'kernel'\n");
+    refuse_image(&(struct layer){.op = OP_Conv, .units = 4, .kernel = {{3, 3}, 2}}, row,
+                 "invalid_attribute 0:0 Conv: kernel has 2 numbers, but there are 1 spatial axes\n");
+    refuse_image(&(struct layer){.op = OP_Conv, .units = 4, .kernel = {{3}, 1}}, shape_of(1, (int64_t[]){8}),
+                 "shape_mismatch 0:0 Conv: X is (batch,8), but must be (n,c,w) or (n,c,h,w)\n");
+    refuse_image(
+        &(struct layer){.op = OP_Conv, .units = 4, .kernel = {{3}, 1}, .attributes = &two_groups, .attribute_count = 1},
+        image, "invalid_attribute 0:0 Conv: group is 2, which does not divide 3 channels\n");
+}
+
 static void test_mistakes(void **state)
 {
     (void)state;
@@ -129,10 +187,8 @@ static void test_mistakes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lesson),
-        cmocka_unit_test(test_names_and_attributes),
-        cmocka_unit_test(test_without_loss),
-        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_lesson), cmocka_unit_test(test_names_and_attributes), cmocka_unit_test(test_without_loss),
+        cmocka_unit_test(test_images), cmocka_unit_test(test_mistakes_of_images),   cmocka_unit_test(test_mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,28 @@ static const struct {
     {"Dropout(x, ratio=1)", "x=(3)", "invalid_attribute Dropout: ratio is 1, but must be at least 0 and below 1"},
     {"Dropout(x, ratio=-0.1)", "x=(3)", "invalid_attribute Dropout: ratio is -0.1, but must be at least 0 and below 1"},
     {"Dropout(x, ordinal=-2)", "x=(3)", "invalid_attribute Dropout: ordinal is -2, but must be from -1 to 4294967295"},
+    {"Clip(x, min=0)", "x=(batch,3)", "(batch,3)"},
+    {"Clip(x, max=-1)", "x=(0)", "(0)"},
+    {"Clip(x)", "x=(3)", "missing_attribute Clip needs min= or max="},
+    {"Polygamma(x, n=1)", "x=(batch,3)", "(batch,3)"},
+    {"Polygamma(x, n=0)", "x=(3)", "invalid_attribute Polygamma: n is 0, but must be from 1 to 1000"},
+    {"Gelu(x, approximate=\"tanh\")", "x=(batch,3)", "(batch,3)"},
+    {"Gelu(x, approximate=\"Tanh\")", "x=(3)",
+     "invalid_attribute Gelu: approximate is \"Tanh\", but must be \"none\" or \"tanh\""},
+    /* losses */
+    {"Huber(p, y, delta=2)", "p=(batch,3) y=(batch,3)", "()"},
+    {"Huber(p, y, delta=0)", "p=(3) y=(3)", "invalid_attribute Huber: delta is 0, but must be above 0"},
+    {"Huber(p, y)", "p=(3) y=(3,1)", "shape_mismatch Huber: p is (3) but y is (3,1) [(3), (3,1)]"},
+    {"KLDiv(logp, q)", "logp=(batch,3) q=(batch,3)", "()"},
+    {"Hinge(p, y)", "p=(2) y=(1)", "shape_mismatch Hinge: p is (2) but y is (1) [(2), (1)]"},
+    {"GaussianNLL(mu, y, v)", "mu=(batch,3) y=(batch,3) v=(batch,3)", "()"},
+    {"GaussianNLL(mu, y, v)", "mu=(batch,3) y=(batch,3) v=(batch,1)", "()"},
+    {"GaussianNLL(mu, y, v)", "mu=(batch,3) y=(batch,3) v=(batch)", "()"},
+    {"GaussianNLL(mu, y, v)", "mu=() y=() v=()", "()"},
+    {"GaussianNLL(mu, y, v)", "mu=(2,3) y=(2,3) v=(3)",
+     "shape_mismatch GaussianNLL: mu is (2,3) but v is (3) [(2,3), (3)]"},
+    {"GaussianNLL(mu, y, v)", "mu=(2,3) y=(2) v=(2,3)",
+     "shape_mismatch GaussianNLL: mu is (2,3) but y is (2) [(2,3), (2)]"},
     /* products */
     {"a @ b", "a=(2,3) b=(3,4)", "(2,4)"},
     {"a @ b", "a=(3) b=(3)", "()"},
@@ -97,6 +119,151 @@ static const struct {
     {"Concat(x, y, axis=0)", "x=(2,3) y=(4)", "shape_mismatch Concat: x is (2,3) but y is (4) [(2,3), (4)]"},
     {"Concat(x, y, axis=2)", "x=(2,3) y=(2,3)", "invalid_attribute Concat: axis is 2, but must be from -2 to 1"},
     {"Concat(x, y, axis=0)", "x=() y=()", "invalid_attribute Concat: axis is 0, but a scalar has no axes"},
+    {"Flatten(x)", "x=(batch,3,4)", "(batch,12)"},
+    {"Flatten(x, axis=2)", "x=(batch,3,4)", "(3*batch,4)"},
+    {"Flatten(x, axis=-3)", "x=(2,3,4)", "(1,24)"},
+    {"Flatten(x, axis=3)", "x=(2,3,4)", "(24,1)"},
+    {"Flatten(x, axis=0)", "x=()", "(1,1)"},
+    {"Flatten(x)", "x=(5)", "(5,1)"},
+    {"Flatten(x, axis=4)", "x=(2,3,4)", "invalid_attribute Flatten: axis is 4, but must be from -3 to 3"},
+    {"Squeeze(x)", "x=(batch,1,3,1)", "(batch,3)"},
+    {"Squeeze(x, axes=-1)", "x=(batch,1,3,1)", "(batch,1,3)"},
+    {"Squeeze(x, axes=[3, 1])", "x=(1,1,3,1)", "(1,3)"},
+    {"Squeeze(x, axes=0)", "x=(batch,1)",
+     "shape_mismatch Squeeze: x is (batch,1), so axis 0 can't go: only an axis of 1 can"},
+    {"Squeeze(x, axes=2)", "x=(1,1)", "invalid_attribute Squeeze: an axis is 2, but must be from -2 to 1"},
+    {"Squeeze(x, axes=0)", "x=()", "invalid_attribute Squeeze: 1 axes are given, but there are 0"},
+    {"Unsqueeze(x, axes=[0, -1])", "x=(batch,3)", "(1,batch,3,1)"},
+    {"Unsqueeze(x, axes=1)", "x=(batch,3)", "(batch,1,3)"},
+    {"Unsqueeze(x, axes=3)", "x=(2,3)", "invalid_attribute Unsqueeze: an axis is 3, but must be from -3 to 2"},
+    {"Unsqueeze(x, axes=[0, -4])", "x=(2,3)", "invalid_attribute Unsqueeze: axis 0 is given twice"},
+    {"Unsqueeze(x, axes=[0,1,2,3,4,5,6])", "x=(2,3)",
+     "rank_too_large Unsqueeze: the result has 9 dimensions, the limit is 8"},
+    {"Pad(x, pads=[0, 1, 0, 2])", "x=(batch,3)", "(batch,6)"},
+    {"Pad(x, pads=[1, 0, 0, 0])", "x=(batch,3)", "(?,3)"},
+    {"Pad(x, pads=2)", "x=(4,3)", "(8,7)"},
+    {"Pad(x, pads=[-1, -3])", "x=(4)", "(0)"},
+    {"Pad(x, pads=[])", "x=()", "()"},
+    {"Pad(x, pads=[-1, -4])", "x=(4)", "invalid_attribute Pad: pads cut 5 off axis 0, which has 4"},
+    {"Pad(x, pads=[1, 2, 3])", "x=(4,4)",
+     "invalid_attribute Pad: pads has 3 entries, but must have two for each of 2 axes"},
+    {"Pad(x, pads=1, value=[1, 2])", "x=(4)", "invalid_attribute Pad: value is not one number"},
+    {"Pad(x, pads=9223372036854775807)", "x=(4)",
+     "limit_exceeded Pad: a pad of axis 0 is beyond the limit of 2147483648"},
+    {"Tile(x, repeats=[2, 1])", "x=(batch,3)", "(2*batch,3)"},
+    {"Tile(x, repeats=0)", "x=(3)", "(0)"},
+    {"Tile(x, repeats=[2])", "x=(2,3)", "invalid_attribute Tile: repeats has 1 entries, but there are 2 axes"},
+    {"Tile(x, repeats=-1)", "x=(3)", "invalid_attribute Tile: a repeat is -1, but must be from 0 to 2147483648"},
+    {"Tile(x, repeats=[2000000000, 2000000000])", "x=(1,1)",
+     "limit_exceeded Tile: (2000000000,2000000000) has 4000000000000000000 elements, the limit is 2147483648"},
+    {"Flip(x, axes=[-1, 0])", "x=(batch,3)", "(batch,3)"},
+    {"Flip(x, axes=2)", "x=(batch,3)", "invalid_attribute Flip: an axis is 2, but must be from -2 to 1"},
+    {"Flip(x)", "x=(3)", "missing_attribute Flip needs axes=, a list of integers"},
+    /* Einsum */
+    {"Einsum(a, b, equation=\"ij,jk->ik\")", "a=(batch,3) b=(3,4)", "(batch,4)"},
+    {"Einsum(a, b, equation=\"ij,jk\")", "a=(2,3) b=(3,4)", "(2,4)"},
+    {"Einsum(a, equation=\"ba\")", "a=(2,3)", "(3,2)"},
+    {"Einsum(a, equation=\"bA\")", "a=(2,3)", "(3,2)"},
+    {"Einsum(a, b, equation=\"...i,ij\")", "a=(batch,5,3) b=(3,4)", "(batch,5,4)"},
+    {"Einsum(a, b, equation=\"...,...\")", "a=(batch,1,3) b=(7,1)", "(batch,7,3)"},
+    {"Einsum(a, equation=\"ii\")", "a=(3,3)", "()"},
+    {"Einsum(a, b, equation=\"ij,jk\")", "a=(2,3) b=(4,5)",
+     "shape_mismatch Einsum: a is (2,3) but b is (4,5) [(3,5), (4,5)]"},
+    {"Einsum(a, equation=\"ii\")", "a=(2,3)",
+     "shape_mismatch Einsum: a is (2,3), but the axes of a diagonal must be equal"},
+    {"Einsum(a, equation=\"ijk\")", "a=(2,3)", "invalid_attribute Einsum: term 1 names 3 axes, but its operand has 2"},
+    {"Einsum(a, equation=\"i...jk\")", "a=(2,3)",
+     "invalid_attribute Einsum: term 1 names 3 axes, but its operand has 2"},
+    {"Einsum(a, equation=\"ij->ik\")", "a=(2,3)", "invalid_attribute Einsum: the result has 'k', which no operand has"},
+    {"Einsum(a, equation=\"ij->ii\")", "a=(2,3)", "invalid_attribute Einsum: the result has 'i' twice"},
+    {"Einsum(a, a, equation=\"ij\")", "a=(2,3)",
+     "invalid_attribute Einsum: there are more operands than the 1 terms of the equation"},
+    {"Einsum(a, equation=\"ij,jk\")", "a=(2,3)",
+     "invalid_attribute Einsum: the equation has more terms than the 1 operands"},
+    {"Einsum(a, equation=\"i.j\")", "a=(2,3)",
+     "invalid_attribute Einsum: the equation has '.', but may have letters, commas, one -> and ..."},
+    {"Einsum(a, equation=\"......\")", "a=(2,3)", "invalid_attribute Einsum: a term has ... twice"},
+    {"Einsum(a, equation=\"ij->i->j\")", "a=(2,3)", "invalid_attribute Einsum: the equation goes on after its result"},
+    {"Einsum(a, equation=\"abcdefghi\")", "a=(2,3)", "invalid_attribute Einsum: a term has more than 8 letters"},
+    {"Einsum(a, b, equation=\"abcde,fghij\")", "a=(1,1,1,1,1) b=(1,1,1,1,1)",
+     "invalid_attribute Einsum: the result has more than 8 axes"},
+    {"Einsum(a, b, a, equation=\"abcde,fghij,abcde->fghij\")", "a=(1,1,1,1,1) b=(1,1,1,1,1)",
+     "rank_too_large Einsum: the product of the first 2 operands has 10 dimensions, the limit is 8"},
+    /* images */
+    {"Conv(x, w, b)", "x=(batch,3,8,9) w=(16,3,3,2) b=(16)", "(batch,16,6,8)"},
+    {"Conv(x, w)", "x=(5,3,8) w=(16,3,3)", "(5,16,6)"},
+    {"Conv(x, w, strides=2, pads=1, dilations=2)", "x=(batch,1,8,9) w=(4,1,3,3)", "(batch,4,3,4)"},
+    {"Conv(x, w, strides=[2,1], pads=[1,0])", "x=(batch,1,8,9) w=(4,1,3,3)", "(batch,4,4,7)"},
+    {"Conv(x, w, pads=[1,2,3,4])", "x=(batch,1,8,9) w=(4,1,3,3)", "(batch,4,10,13)"},
+    {"Conv(x, w, pads=[1,2])", "x=(batch,1,8) w=(4,1,3)", "(batch,4,9)"},
+    {"Conv(x, w, group=2)", "x=(batch,4,8,8) w=(6,2,1,1)", "(batch,6,8,8)"},
+    {"Conv(x, w)", "x=(1,1,batch) w=(1,1,3)", "(1,1,?)"},
+    {"Conv(x, w)", "x=(1,1,batch) w=(1,1,1)", "(1,1,batch)"},
+    {"Conv(x, w)", "x=(0,2,3,3) w=(4,2,2,2)", "(0,4,2,2)"},
+    {"Conv(x, w)", "x=(2,3) w=(4,3)", "shape_mismatch Conv: x is (2,3), but must be (n,c,w) or (n,c,h,w)"},
+    {"Conv(x, w)", "x=(2,3,4) w=(4,3,2,2)", "shape_mismatch Conv: w is (4,3,2,2), but must be (o,c/group,kw)"},
+    {"Conv(x, w)", "x=(2,3,8,8) w=(4,2,3,3)",
+     "shape_mismatch Conv: x is (2,3,8,8) but w is (4,2,3,3) [(4,3,3,3), (4,2,3,3)]"},
+    {"Conv(x, w, b)", "x=(2,2,8) w=(4,2,3) b=(3)", "shape_mismatch Conv: w is (4,2,3) but b is (3) [(4), (3)]"},
+    {"Conv(x, w)", "x=(2,2,8) w=(4,2,0)",
+     "shape_mismatch Conv: w is (4,2,0), but its kernel must be numbers of at least 1"},
+    {"Conv(x, w, group=3)", "x=(2,4,8) w=(3,1,1)",
+     "invalid_attribute Conv: group is 3, which does not divide 4 channels"},
+    {"Conv(x, w, group=2)", "x=(2,4,8) w=(3,2,1)",
+     "invalid_attribute Conv: group is 2, which does not divide 3 filters"},
+    {"Conv(x, w, group=0)", "x=(2,4,8) w=(3,2,1)", "invalid_attribute Conv: group is 0, but must be at least 1"},
+    {"Conv(x, w, strides=2, pads=[1,0])", "x=(batch,1,2,2) w=(4,1,3,5)",
+     "shape_mismatch Conv: a kernel of 5 (stride 2, dilation 1, pads 0 and 0) does not fit into 2 elements along "
+     "spatial "
+     "axis 1: x is (batch,1,2,2)"},
+    {"Conv(x, w, dilations=1000000000)", "x=(1,1,8) w=(1,1,2)",
+     "shape_mismatch Conv: a kernel of 2 (stride 1, dilation 1000000000, pads 0 and 0) does not fit into 8 elements "
+     "along "
+     "spatial axis 0: x is (1,1,8)"},
+    {"Conv(x, w, pads=1000000000)", "x=(1,1,8,8) w=(1,1,2,2)",
+     "limit_exceeded Conv: (1,1,2000000007,2000000007,2,2) has more than 9223372036854775807 elements, the limit is "
+     "2147483648"},
+    {"Conv(x, w, pads=9000000000)", "x=(1,1,8) w=(1,1,2)",
+     "invalid_attribute Conv: pads has 9000000000, but must be from 0 to 2147483648"},
+    {"Conv(x, w, pads=-1)", "x=(1,1,8) w=(1,1,2)",
+     "invalid_attribute Conv: pads has -1, but must be from 0 to 2147483648"},
+    {"Conv(x, w, pads=[1,2,3])", "x=(1,1,8,8) w=(1,1,2,2)",
+     "invalid_attribute Conv: pads has 3 numbers, but must have 1, one an axis, or two an axis: 4"},
+    {"Conv(x, w, strides=[1,2])", "x=(1,1,8) w=(1,1,2)",
+     "invalid_attribute Conv: strides has 2 numbers, but there are 1 spatial axes"},
+    {"Conv(x, w, strides=0)", "x=(1,1,8) w=(1,1,2)",
+     "invalid_attribute Conv: strides has 0, but must be from 1 to 2147483648"},
+    {"MaxPool(x, kernel=2)", "x=(batch,3,8,9)", "(batch,3,4,4)"},
+    {"MaxPool(x, kernel=[2,3], strides=1, pads=[0,1,1,2])", "x=(batch,3,8,9)", "(batch,3,8,10)"},
+    {"MaxPool(x, kernel=9223372036854775807)", "x=(batch,3,8,9)",
+     "invalid_attribute MaxPool: kernel has 9223372036854775807, but must be from 1 to 2147483648"},
+    {"MaxPool(x, kernel=3)", "x=(batch,3,2)",
+     "shape_mismatch MaxPool: a kernel of 3 (stride 3, dilation 1, pads 0 and 0) does not fit into 2 elements along "
+     "spatial axis 0: x is (batch,3,2)"},
+    {"MaxPool(x, kernel=2, pads=2)", "x=(batch,3,8)",
+     "invalid_attribute MaxPool: pads are 2 and 2 along spatial axis 0, but must be below the kernel, 2"},
+    {"MaxPool(x, kernel=2, pads=1)", "x=(batch,3,0)",
+     "shape_mismatch MaxPool: x is (batch,3,0): there is nothing to pool"},
+    {"MaxPool(x, kernel=[1000000000,1000000000], pads=999999999)", "x=(1,1,1,1)",
+     "limit_exceeded MaxPool: (1,1,1,1,1000000000,1000000000) has 1000000000000000000 elements, the limit is "
+     "2147483648"},
+    {"AveragePool(x, kernel=2, strides=1, pads=1)", "x=(batch,3,8)", "(batch,3,9)"},
+    {"GlobalAveragePool(x)", "x=(batch,3,8,9)", "(batch,3,1,1)"},
+    {"GlobalAveragePool(x)", "x=(batch,3,0)",
+     "shape_mismatch GlobalAveragePool: x is (batch,3,0): there is nothing to pool"},
+    {"PickMax(v, x, kernel=2)", "v=(batch,3,8) x=(batch,3,8)", "(batch,3,4)"},
+    {"PickMax(v, x, kernel=2)", "v=(batch,3,7) x=(batch,3,8)",
+     "shape_mismatch PickMax: v is (batch,3,7) but x is (batch,3,8) [(batch,3,8), (batch,3,7)]"},
+    {"PlaceMax(g, x, kernel=2)", "g=(batch,3,4) x=(batch,3,8)", "(batch,3,8)"},
+    {"PlaceMax(g, x, kernel=2)", "g=(batch,3,8) x=(batch,3,8)",
+     "shape_mismatch PlaceMax: g is (batch,3,8) but x is (batch,3,8) [(batch,3,4), (batch,3,8)]"},
+    {"Windows(x, kernel=[2,3])", "x=(batch,3,8,9)", "(batch,3,7,7,2,3)"},
+    {"Windows(x, kernel=2)", "x=(batch,8)", "shape_mismatch Windows: x is (batch,8), but must be (n,c,w) or (n,c,h,w)"},
+    {"FoldWindows(x, shape=[8,9])", "x=(batch,3,7,7,2,3)", "(batch,3,8,9)"},
+    {"FoldWindows(x, shape=[8,8])", "x=(batch,3,7,7,2,3)",
+     "shape_mismatch FoldWindows: the operand is no windows of (batch,3,8,8) [(batch,3,7,6,2,3), (batch,3,7,7,2,3)]"},
+    {"FoldWindows(x, shape=8)", "x=(batch,3,7,7,2,3)",
+     "invalid_attribute FoldWindows: shape has 1 dimensions, but there are 2 spatial axes"},
     /* indexing */
     {"Slice(x, starts=1, ends=3)", "x=(5)", "(2)"},
     {"Slice(x, starts=-3, ends=-1)", "x=(5)", "(2)"},
@@ -108,6 +275,8 @@ static const struct {
     {"Slice(x, starts=0, ends=4, steps=-1)", "x=(5)", "(0)"},
     {"Slice(x, starts=9, ends=-9, steps=-9223372036854775808)", "x=(5)", "(1)"},
     {"Slice(x, starts=0, ends=9, steps=-1)", "x=(0)", "(0)"},
+    {"Slice(x, starts=-9, ends=-9, steps=-1)", "x=(5)", "(1)"}, /* a start is clamped to an element */
+    {"Slice(x, starts=-9, ends=-9, steps=-1)", "x=(0)", "(0)"},
     {"Slice(x, starts=[0, 1], ends=[1, 3], axes=[1, 0])", "x=(4,5)", "(2,1)"},
     {"Slice(x, starts=0, ends=9223372036854775807)", "x=(batch,3)", "(batch,3)"},
     {"Slice(x, starts=-1, ends=-9223372036854775808, steps=-1)", "x=(batch,3)", "(batch,3)"},
@@ -151,6 +320,25 @@ static const struct {
     {"ReduceMax(x)", "x=(0,3)", "empty_reduction ReduceMax: x is (0,3): there is nothing along axis 0"},
     {"Mean(x, axes=0)", "x=(0,3)", "empty_reduction ReduceMean: x is (0,3): there is nothing along axis 0"},
     {"ReduceMax(x, axes=1)", "x=(0,3)", "(0)"},
+    {"ReduceProd(x, axes=0)", "x=(0,3)", "(3)"},
+    {"ReduceMin(x, axes=0)", "x=(0,3)", "empty_reduction ReduceMin: x is (0,3): there is nothing along axis 0"},
+    {"ReduceL2(x, axes=0)", "x=(0,3)", "empty_reduction ReduceL2: x is (0,3): there is nothing along axis 0"},
+    {"ReduceLogSumExp(x)", "x=(0)", "empty_reduction ReduceLogSumExp: x is (0): there is nothing along axis 0"},
+    {"ReduceProd(x, axes=-1, keepdims=1)", "x=(batch,3)", "(batch,1)"},
+    {"CumSum(x, axis=-1)", "x=(batch,3)", "(batch,3)"},
+    {"CumSum(x, axis=0)", "x=()", "invalid_attribute CumSum: axis is 0, but a scalar has no axes"},
+    {"CumSum(x)", "x=(3)", "missing_attribute CumSum needs axis=, an integer"},
+    {"ArgMax(x, axis=1)", "x=(batch,3)", "(batch)"},
+    {"ArgMax(x, axis=-2, keepdims=1)", "x=(batch,4,3)", "(batch,1,3)"},
+    {"ArgMax(x, axis=1)", "x=(2,0)", "empty_reduction ArgMax: x is (2,0): there is nothing along axis 1"},
+    {"LayerNormalization(x)", "x=(batch,3)", "(batch,3)"},
+    {"LayerNormalization(x, s, b, axis=1)", "x=(batch,3,4) s=(3,4) b=(4)", "(batch,3,4)"},
+    {"LayerNormalization(x, s)", "x=(batch,3) s=(4)",
+     "shape_mismatch LayerNormalization: x is (batch,3) but s is (4) [(3), (4)]"},
+    {"LayerNormalization(x, s)", "x=(batch,1) s=(4)",
+     "shape_mismatch LayerNormalization: x is (batch,1) but s is (4) [(1), (4)]"},
+    {"LayerNormalization(x, epsilon=-1)", "x=(2)",
+     "invalid_attribute LayerNormalization: epsilon is -1, but must be at least 0"},
     {"Softmax(x)", "x=(2,3)", "(2,3)"},
     {"Softmax(x)", "x=()", "invalid_attribute Softmax: axis is -1, but a scalar has no axes"},
     {"LogSoftmax(x, axis=1)", "x=(2)", "invalid_attribute LogSoftmax: axis is 1, but must be from -1 to 0"},
@@ -236,6 +424,26 @@ static void test_normal_forms_are_fixed_points(void **state)
     }
 }
 
+/* Attributes of an op of images, (n,c,h,w); NULL: it is none. */
+static const char *image_attributes(enum op op)
+{
+    switch (op) {
+    case OP_MaxPool:
+    case OP_AveragePool:
+    case OP_PickMax:
+    case OP_PlaceMax:
+    case OP_Windows:
+        return ", kernel=1";
+    case OP_FoldWindows:
+        return ", shape=3";
+    case OP_Conv:
+    case OP_GlobalAveragePool:
+        return "";
+    default:
+        return NULL;
+    }
+}
+
 /* Every op of ops.def has a case that succeeds. */
 static void test_every_op_has_a_case(void **state)
 {
@@ -250,15 +458,24 @@ static void test_every_op_has_a_case(void **state)
         static const char *const operands[] = {"", "x", "x, x", "x, x, x"};
         if (op_least_inputs((enum op)op) == 0 || seen[op])
             continue;
+        const char *image = image_attributes((enum op)op);
         text_printf(&program, "f = %s(%s%s)", op_name((enum op)op), operands[op_least_inputs((enum op)op)],
-                    op == OP_Reshape || op == OP_Expand ? ", shape=[2, 2]"
-                    : op == OP_Concat                   ? ", axis=0"
-                    : op == OP_Slice                    ? ", starts=0, ends=1"
-                    : op == OP_ScatterSlice             ? ", shape=[2, 2], starts=0, axes=0, steps=1"
-                    : op == OP_ScatterAdd               ? ", axis=0, size=2"
-                    : op == OP_OneHot                   ? ", depth=2"
-                                                        : "");
-        struct graph *g = fixture_build(program.data, "x=(2,2)", &err);
+                    image                                 ? image
+                    : op == OP_Reshape || op == OP_Expand ? ", shape=[2, 2]"
+                    : op == OP_Concat                     ? ", axis=0"
+                    : op == OP_Slice                      ? ", starts=0, ends=1"
+                    : op == OP_ScatterSlice               ? ", shape=[2, 2], starts=0, axes=0, steps=1"
+                    : op == OP_ScatterAdd                 ? ", axis=0, size=2"
+                    : op == OP_Polygamma                  ? ", n=1"
+                    : op == OP_Clip                       ? ", min=0"
+                    : op == OP_OneHot                     ? ", depth=2"
+                    : op == OP_Unsqueeze || op == OP_Flip ? ", axes=0"
+                    : op == OP_Pad                        ? ", pads=1"
+                    : op == OP_Tile                       ? ", repeats=[2, 1]"
+                    : op == OP_Einsum                     ? ", equation=\"ij\""
+                    : op == OP_CumSum || op == OP_ArgMax  ? ", axis=0"
+                                                          : "");
+        struct graph *g = fixture_build(program.data, image ? "x=(1,1,2,2)" : "x=(2,2)", &err);
         if (!g)
             fail_msg("%s: %s", program.data, err.items[0].detail);
         graph_free(g);

@@ -1,5 +1,6 @@
 /* Questions and answers: every mistake at its place, the values, the trace of the lesson's network, plans found again.
  */
+#include "query/explain.h"
 #include "query/question.h"
 #include "support/small.h"
 #include <math.h>

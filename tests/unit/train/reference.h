@@ -1,6 +1,6 @@
 /* The scalar reference: five lines of algebra a function, no graph, no plan, no vectors. A template: REAL, FMA, SIGMOID
  * and NAME are those of the dtype. Every sum is in the order that the engine promises: a product in the order of k, by
- * fused multiply-add; a product of one column and a sum over a last axis in 16 virtual lanes. */
+ * fused multiply-add; a product of one column and any plain sum in 16 virtual lanes. */
 
 /* Sum over i of a[i * a_step] * b[i * b_step] (b NULL: of a alone), element i in lane i mod 16. */
 static REAL NAME(lanes)(const REAL *a, size_t a_step, const REAL *b, size_t b_step, size_t k)
@@ -27,14 +27,11 @@ static void NAME(product)(REAL *c, const REAL *a, size_t a_row, size_t a_col, co
         }
 }
 
-/* out (n) = the sum over the rows of x (m,n): not over its last axis, so in order. */
+/* out (n) = the sum over the rows of x (m,n). */
 static void NAME(sum_rows)(REAL *out, const REAL *x, size_t m, size_t n)
 {
-    for (size_t j = 0; j < n; j++) {
-        out[j] = 0;
-        for (size_t i = 0; i < m; i++)
-            out[j] = out[j] + x[i * n + j];
-    }
+    for (size_t j = 0; j < n; j++)
+        out[j] = NAME(lanes)(x + j, n, NULL, 0, m);
 }
 
 static void NAME(descend)(REAL *parameter, const REAL *gradient, REAL rate, size_t count)
