@@ -206,6 +206,11 @@ unit_dir = tests/unit/$(1)
 unit_rule = $(call test_rule,$(unit_dir),$(known_archives),$(known_libs))
 $(foreach f,$(FOLDERS),$(if $(call programs_in,tests/unit/$(f)),$(eval $(call unit_rule,$(f)))))
 
+# These count what they ask of the allocator and of locks: tests/unit/support/counted.h.
+COUNTED := malloc calloc realloc reallocarray aligned_alloc free pthread_mutex_lock pthread_rwlock_rdlock \
+	pthread_rwlock_wrlock
+$(OUT)/tests/unit/train/test_frugal: LD_FLAGS += $(COUNTED:%=-Wl,--wrap=%)
+
 UNIT_PROGRAMS := $(foreach f,$(FOLDERS),$(call programs_in,tests/unit/$(f)))
 
 # Cases of ops as text: the calculus and the engine side by side, which no folder below train may know.
@@ -213,10 +218,36 @@ OPS_FOLDERS := autodiff engine graph base
 OPS_PROGRAMS := $(call programs_in,tests/ops)
 $(if $(OPS_PROGRAMS),$(eval $(call test_rule,tests/ops,$(foreach f,$(OPS_FOLDERS),$(call archive,$(f))),$(LIBS_base))))
 
-# Benchmarks may use any folder.
-BENCH_PROGRAMS := $(patsubst %.c,$(OUT)/%,$(wildcard tests/bench/bench_*.c))
-$(BENCH_PROGRAMS): $(OUT)/%: $(OUT)/obj/%.o $(ALL_ARCHIVES)
-	@mkdir -p $(@D) && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $< $(ALL_ARCHIVES) $(ALL_LIBS)
+# Mutants of derivative rules: the linker sends the calls that append nodes through tests/mutate/sites.c. Without
+# optimisation every call in a rule has a return address of its own.
+MUTATE := $(OUT)/tests/mutate/mutate
+MUTATE_OBJECTS := $(call obj,$(wildcard tests/mutate/*.c)) $(call helpers_in,tests/ops)
+MUTATE_ARCHIVES := $(foreach f,$(OPS_FOLDERS),$(call archive,$(f)))
+MUTATE_WRAP := -Wl,--wrap=graph_add,--wrap=rule_apply,--wrap=compose
+$(call obj,$(wildcard tests/mutate/*.c)): TEST_FLAGS += -Itests/ops
+$(MUTATE): $(MUTATE_OBJECTS) $(SUPPORT) $(MUTATE_ARCHIVES)
+	@mkdir -p $(@D) && echo 'LD $@' && \
+	$(CC) $(C_FLAGS) $(LD_FLAGS) $(MUTATE_WRAP) -o $@ $(MUTATE_OBJECTS) $(SUPPORT) $(MUTATE_ARCHIVES) -lcmocka $(LIBS_base) -lm
+
+.PHONY: run-mutate
+run-mutate: $(MUTATE)
+	@tests/mutate/mutate.py $<
+
+# The benchmarks may use any folder, and LIBXSMM where it is installed; OpenBLAS and PyTorch are looked for when they run.
+BENCH_PROGRAM := $(OUT)/tests/bench/bench_train
+BENCH_OBJECTS := $(call obj,$(wildcard tests/bench/*.c))
+BENCH_LIBS := $(if $(wildcard /usr/include/libxsmm.h),-lxsmm -lxsmmnoblas) -ldl
+$(BENCH_PROGRAM): $(BENCH_OBJECTS) $(ALL_ARCHIVES)
+	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(ALL_LIBS) $(BENCH_LIBS) -lm
+
+# The errors of the elementary functions over many more arguments than the unit tests take.
+SWEEP := $(OUT)/tests/accuracy/sweep
+$(SWEEP): $(call obj,tests/accuracy/sweep.c) $(call archive,base)
+	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS_base)
+
+.PHONY: sweep
+sweep: $(SWEEP) ## worst errors of the elementary functions: JSON lines; STEP=1 takes every float32, for days
+	@$< $(STEP)
 
 # Tests run under the sanitizers unless a variant was asked for.
 CHECK_VARIANT := $(if $(filter file,$(origin VARIANT)),asan,$(VARIANT))
@@ -234,9 +265,9 @@ $(FOLDERS:%=unit-%):
 # ---------------------------------------------------------------- targets for tests
 
 TESTS := test-unit test-ops test-api layers test-docker
-MORE_TESTS := test-tsan test-clang test-isa-baseline test-isa-avx2
+MORE_TESTS := test-programs test-tsan test-clang test-isa-baseline test-isa-avx2
 
-.PHONY: test test-all ci test-unit test-ops test-api test-docker test-tsan test-clang demo bench coverage
+.PHONY: test test-all ci test-unit test-ops test-programs test-mutate ops-table test-api test-docker test-tsan test-clang demo bench coverage
 test: ## install what is missing; unit, ops, API, layers, Docker; what is skipped is named, with the reason
 	@.ci/install build run test demo
 	+@.ci/test $(TESTS)
@@ -252,6 +283,19 @@ test-unit: ## the unit tests, under ASan and UBSan; make unit-FOLDER runs those 
 
 test-ops: ## the cases of ops, under ASan and UBSan
 	$(CHECK) run-ops
+
+ops-table: $(OUT)/tests/ops/test_ops ## the worst error of each op, against PyTorch and central differences
+	@$< --table 2> /dev/null | sed -n '/^worst error/,$$p'
+
+test-programs: ## many random programs, computed in every way that must give the same bits
+	+@GRADD_PROGRAMS=15000 $(MAKE) VARIANT=release run-programs
+
+.PHONY: run-programs
+run-programs: $(OUT)/tests/ops/test_programs
+	@.ci/unit $^
+
+test-mutate: ## mutants of every derivative rule and composite; each must be killed by the cases of ops
+	+@$(MAKE) CC=gcc VARIANT=debug run-mutate
 
 test-api: all ## a real server on a free port, driven by pytest
 	GRADD=$(abspath $(OUT)/gradd) $(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/api
@@ -293,8 +337,8 @@ demo: ## install what is missing, build, start a server, train on real data, and
 	+@$(MAKE) all
 	@tests/demo.sh
 
-bench: $(BENCH_PROGRAMS) ## the benchmarks: JSON lines
-	@set -e; for program in $^; do $$program; done
+bench: $(BENCH_PROGRAM) ## the benchmarks: JSON lines; BENCH=seed runs those with that in their name
+	@$(BENCH_PROGRAM) $(BENCH)
 
 coverage: ## lines of each source file that the unit and ops tests reach
 	@[ ! -d $(BUILD)/coverage ] || find $(BUILD)/coverage -name '*.gcda' -delete
@@ -305,8 +349,8 @@ coverage: ## lines of each source file that the unit and ops tests reach
 
 # ---------------------------------------------------------------- lint
 
-C_FILES := $(wildcard src/*.c src/*/*.c api/*.c tests/unit/*/*.c tests/ops/*.c tests/bench/*.c)
-H_FILES := $(wildcard src/*.h src/*/*.h api/*.h tests/unit/*.h tests/unit/*/*.h tests/ops/*.h tests/bench/*.h)
+C_FILES := $(wildcard src/*.c src/*/*.c api/*.c tests/unit/*/*.c tests/ops/*.c tests/mutate/*.c tests/bench/*.c tests/accuracy/*.c)
+H_FILES := $(wildcard src/*.h src/*/*.h api/*.h tests/unit/*.h tests/unit/*/*.h tests/ops/*.h tests/mutate/*.h tests/bench/*.h)
 SCRIPTS := $(shell grep -lsE '^\#!.*[/ ](ba|da)?sh( |$$)' .ci/* docker/* tests/* tests/*/*)
 JOBS := $(shell nproc)
 
@@ -334,7 +378,7 @@ lint-shell:
 CPPCHECK := cppcheck --quiet --cppcheck-build-dir=$(BUILD)/cppcheck -j$(JOBS) --std=c11 --error-exitcode=1 \
 	--enable=warning,performance,portability --inline-suppr --library=posix --suppress=missingIncludeSystem \
 	--suppress=uninitvar --suppress=internalAstError \
-	-D_GNU_SOURCE -DISA=baseline -I. -Isrc -I$(GEN) -Itests/unit
+	-D_GNU_SOURCE -DISA=baseline -I. -Isrc -I$(GEN) -Itests/unit -Itests/ops
 lint-cppcheck: $(GEN)/version.h
 	@mkdir -p $(BUILD)/cppcheck
 	@$(if $(C_FILES),$(CPPCHECK) $(C_FILES))
@@ -343,7 +387,7 @@ lint-cppcheck: $(GEN)/version.h
 TIDY := $(C_FILES:%=$(BUILD)/tidy/%.ok)
 lint-tidy: $(TIDY)
 
-TIDY_FLAGS := -std=c17 -D_GNU_SOURCE -DISA=baseline -I. -Isrc -I$(GEN) -Itests/unit -ffp-contract=off -Wno-psabi $(WARN)
+TIDY_FLAGS := -std=c17 -D_GNU_SOURCE -DISA=baseline -I. -Isrc -I$(GEN) -Itests/unit -Itests/ops -ffp-contract=off -Wno-psabi $(WARN)
 $(BUILD)/tidy/%.ok: % .clang-tidy | $(GEN)/version.h
 	@mkdir -p $(@D) && echo 'TIDY $<' && clang-tidy --quiet $< -- $(TIDY_FLAGS) 2> $@.log || { cat $@.log; exit 1; }
 	@clang $(TIDY_FLAGS) -MM -MP -MT $@ -MF $@.d $< && touch $@
@@ -358,5 +402,5 @@ help: ## this list
 FORCE:
 
 ALL_OBJECTS := $(PROGRAM_OBJECTS) $(foreach f,$(FOLDERS),$(call folder_objects,$(f))) $(SUPPORT_OBJECTS) \
-	$(call obj,$(wildcard tests/unit/*/*.c tests/ops/*.c tests/bench/*.c))
+	$(call obj,$(wildcard tests/unit/*/*.c tests/ops/*.c tests/mutate/*.c tests/bench/*.c tests/accuracy/*.c))
 -include $(ALL_OBJECTS:.o=.d) $(wildcard $(TIDY:=.d))
