@@ -238,8 +238,8 @@ const struct rule rule_Polygamma = {.vjp = polygamma};
 
 /* ---------------------------------------------------------------- sigmoids and corners */
 
-/* The formulas of textbooks use y, which costs nothing; but 1 - y has no digits where y is all but 1. So they are for the
- * nodes that a client wrote, as the lesson has them, and of those that derivatives and definitions are made of, the
+/* The formulas of textbooks use y, which costs nothing; but 1 - y has no digits where y is all but 1. So they are for
+ * the nodes that a client wrote, as the lesson has them, and of those that derivatives and definitions are made of, the
  * derivative keeps its digits. */
 static bool is_written(const struct link *l)
 {

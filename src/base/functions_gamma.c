@@ -89,7 +89,8 @@ static struct pair lgamma_near_1(double t)
         -0x1.e125b6b6d4ef9p-5, 0x1.c351383764686p-5, -0x1.ae2b87bd0cd1ap-5, 0x1.affd267ceac9ap-5,
         -0x1.b42112f47b264p-5, 0x1.700f3f5b696a9p-5, -0x1.999dd47ab5228p-6, 0x1.a8c3ed8f578e1p-8};
     double y = polynomial(t, c, 24);
-    return (struct pair){t * y, fma(t, y, -(t * y))};
+    const double hi = t * y, lo = fma(t, y, -hi);
+    return (struct pair){hi, lo};
 }
 
 /* lgamma(2 + t) for t in -0.5 to 1 */
@@ -103,7 +104,8 @@ static struct pair lgamma_near_2(double t)
         -0x1.dfc5af1972e57p-22, 0x1.c745389376760p-23, -0x1.c23dfdbd23f84p-24, 0x1.befcc2c17eaf4p-25,
         -0x1.789595bb8ed82p-26, 0x1.a91eb4a099cd6p-28, -0x1.c3680d8af07a7p-31};
     double y = polynomial(t, c, 23);
-    return (struct pair){t * y, fma(t, y, -(t * y))};
+    const double hi = t * y, lo = fma(t, y, -hi);
+    return (struct pair){hi, lo};
 }
 
 /* (x - 1/2) (log x - 1) + log(2 pi) / 2 - 1/2 + 1 / (12 x) - ..., for x >= 8 */
@@ -188,8 +190,10 @@ static double digamma_positive(double x)
         return fn_log(x) + (z * polynomial(z, c, 10) - 0.5 / x);
     }
     double sum = 0;
-    for (; x > 2; x -= 1)
-        sum += 1 / (x - 1);
+    while (x > 2) {
+        x -= 1;
+        sum += 1 / x;
+    }
     return sum + digamma_near_1(x - 1);
 }
 
@@ -220,9 +224,10 @@ static double zeta_scaled(double s, double q)
                                0x1.d6db2c4e09162p-37,  -0x1.7da4e1f79955cp-42, 0x1.355871d652e9ep-47,
                                -0x1.f57d968caacf1p-53, 0x1.967e1f09c376fp-58,  -0x1.497d9033a2b5cp-63};
     double sum = 0, k = 0, term = 1;
-    for (; q + k < 10 + 1.5 * s; k++) {
+    while (q + k < 10 + 1.5 * s) {
         sum += term;
-        term = fn_exp(-s * fn_log1p((k + 1) / q));
+        k += 1;
+        term = fn_exp(-s * fn_log1p(k / q));
         if (term < 0x1p-60)
             return sum;
     }
@@ -239,7 +244,7 @@ static double polygamma_scaled(double n, double q, double y)
 {
     if (n <= 18) { /* n! is exact */
         double factorial = 1, power = fn_pow(q, n + 1);
-        for (double i = 2; i <= n; i++)
+        for (int i = 2; i <= (int)n; i++)
             factorial *= i;
         if (power > 0x1p-960 && power < 0x1p960)
             return factorial * y / power;

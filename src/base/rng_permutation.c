@@ -24,7 +24,7 @@ void permutation_init(struct permutation *p, const struct rng *r, uint64_t n)
                               .bits = bits,
                               .lefts = (uint32_t)((n + rights - 1) >> bits),
                               .round_count = n <= SMALL ? PERMUTATION_ROUNDS_MOST : PERMUTATION_ROUNDS};
-    for (uint32_t i = 0; i < p->round_count; i++) {
+    for (uint64_t i = 0; i < p->round_count; i++) {
         const uint32_t first = rng_word(r, 2 * i), second = rng_word(r, 2 * i + 1);
         p->rounds[i] = (struct permutation_round){(uint16_t)first, (uint16_t)(first >> 16 | 1), (uint16_t)(second | 1)};
     }

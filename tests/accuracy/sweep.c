@@ -113,9 +113,11 @@ static struct worst sweep_float64(const struct function *f, uint64_t step)
     for (uint64_t bits = first; bits < last; bits += stride) {
         double x;
         memcpy(&x, &bits, sizeof x);
-        for (int sign = 0; sign < 2; sign++, x = -x)
+        for (int sign = 0; sign < 2; sign++) {
             note(&worst,
                  error_of(f->wide(v_splat_f64(x))[0], f->truth((long double)x), DBL_MANT_DIG, DBL_MIN_EXP, DBL_MAX), x);
+            x = -x;
+        }
     }
     return worst;
 }

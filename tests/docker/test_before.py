@@ -26,7 +26,7 @@ def test_main_job():
     assert set(gradient["gradients"]) == {"W1", "b1", "W2", "b2"}
 
     # A job that is running when the server goes away.
-    long = dict(read_json("diabetes.job.json"), epochs=200000)
+    long = dict(read_json("diabetes.job.json"), epochs=900000, batch_size=1)
     running = call("POST", "/v1/jobs", 202, json=long)
     NOTES.write_text(
         json.dumps(

@@ -17,8 +17,9 @@ static uint64_t number_of(const char *variable, uint64_t otherwise)
     return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-/* What is being made or run; a crash prints it, as far as it had come. */
+/* What is being made or run; a crash prints it, as far as it had come, with the shapes of its inputs. */
 static struct random_program p;
+static char shapes[PROGRAM_INPUTS][SHAPE_TEXT_MAX];
 
 static void say(const char *text)
 {
@@ -31,11 +32,10 @@ static void crashed(int signal)
     (void)signal;
     say("it crashes:\n");
     for (size_t i = 0; i < PROGRAM_INPUTS; i++) {
-        char text[SHAPE_TEXT_MAX];
         say("    # ");
         say(p.inputs[i].name);
         say(" ");
-        say(shape_text(p.inputs[i].shape, text));
+        say(shapes[i]);
         say("\n");
     }
     for (size_t i = 0; i < PROGRAM_LINES_MAX && p.lines[i][0]; i++) {
@@ -57,6 +57,8 @@ static void the_ways_agree(void **state)
     size_t lines = 0;
     for (uint64_t seed = first; seed < first + count; seed++) {
         random_program_make(seed, 6 + seed % 20, &p);
+        for (size_t i = 0; i < PROGRAM_INPUTS; i++)
+            (void)shape_text(p.inputs[i].shape, shapes[i]);
         random_program_ops(&p, seen);
         lines += p.line_count;
         for (enum dtype dtype = DTYPE_FLOAT32; dtype <= DTYPE_FLOAT64; dtype++) {

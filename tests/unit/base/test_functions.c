@@ -302,8 +302,10 @@ static void angles_of_points(void **state)
 static void the_tail_of_erfc(void **state)
 {
     (void)state;
-    for (double x = 0.4; x < 27.3; x += 0.0007)
+    for (int i = 0; i < 38000; i++) {
+        const double x = 0.4 + 0.0007 * i;
         assert_true(ulp64(fn_erfc(x), erfcl((long double)x)) <= 2.6);
+    }
     /* from mpmath */
     assert_near(fn_erfc(10), 2.0884875837625447570e-45, 4e-16, 0);
     assert_near(fn_erfc(26.5), 2.2109076642637342736e-307, 4e-16, 0);

@@ -131,7 +131,7 @@ static void take(const void *args, void *const *p, int64_t row, int64_t rows, in
 /* NaNs are equal: their payload is not promised. */
 static bool same(double x, double y)
 {
-    return (isnan(x) && isnan(y)) || memcmp(&x, &y, sizeof x) == 0;
+    return isnan(x) ? isnan(y) : x == y && signbit(x) == signbit(y);
 }
 
 /* Computes c whole, or in pieces as threads do. */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SMALL = 500, LARGE = 8 * SMALL, PARAMETERS_MAX = 2 * LARGE, TRIES = 2 };
+enum { SMALL = 500, RATIO = 8, LARGE = RATIO * SMALL, PARAMETERS_MAX = 2 * LARGE, TRIES = 2 };
 
 /* A program over X (batch, 2) and y (batch, 2), and w (2) or W0, W1, ... of (2, 2). */
 typedef void writer(struct text *to, int n);
@@ -97,7 +97,7 @@ static struct model *model_of(writer *write, int n)
     struct named_shape known[PARAMETERS_MAX + 3] = {{.name = "X", .shape = {2, {DIM_BATCH, 2}}},
                                                     {.name = "y", .shape = {2, {DIM_BATCH, 2}}},
                                                     {.name = "w", .shape = {1, {2}}}};
-    char names[PARAMETERS_MAX][8];
+    char names[PARAMETERS_MAX][16];
     size_t count = 3;
     struct error err = {0};
     struct program *program = NULL;
@@ -152,7 +152,7 @@ static void test_planning_grows_with_the_program(void **state)
         const double small = planning_time(kinds[k].write, SMALL);
         const double large = planning_time(kinds[k].write, LARGE);
         print_message("%s: %d in %.1f ms, %d in %.1f ms\n", kinds[k].name, SMALL, 1e3 * small, LARGE, 1e3 * large);
-        if (2 * large > 5 * (LARGE / SMALL) * small + 0.02)
+        if (2 * large > 5 * RATIO * small + 0.02)
             fail_msg("%s: %d in %g s, %d in %g s", kinds[k].name, SMALL, small, LARGE, large);
     }
 }
