@@ -66,6 +66,12 @@ static double output(const struct ready *r, size_t index, size_t element)
         .output_count = sizeof(node_id[]){__VA_ARGS__} / sizeof(node_id)                                               \
     }
 
+static void fill(double *values, size_t count, double scale)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = scale * (double)((int64_t)(i * 7919 % 1009) - 504);
+}
+
 /* ---- outputs */
 
 static void outputs_may_be_leaves_constants_views_and_repeat(void **state)
@@ -141,6 +147,33 @@ static void the_arena_is_what_was_promised_and_is_used_again(void **state)
     /* Fifty ops fill two programs, the second in the place of the first: 8,000 bytes, in slots of 64. */
     assert_int_equal(plan_arena_bytes(r.plan), 8000);
     assert_int_equal(plan_step_count(r.plan), 2);
+    ready_free(&r, &b);
+}
+
+/* A product that is computed block by block finishes each of them with all that the finish reads. */
+static void a_long_product_is_finished(void **state)
+{
+    (void)state;
+    enum { M = 300, K = 2048, N = 128 };
+    struct builder b = test_builder();
+    const node_id leaves[] = {test_input(&b, 2, (int64_t[]){M, K}), test_input(&b, 2, (int64_t[]){K, N}),
+                              test_input(&b, 1, (int64_t[]){N}), test_input(&b, 2, (int64_t[]){M, N})};
+    static double values[4][M * K];
+    const node_id sum = build_binary(&b, OP_Add, build_binary(&b, OP_MatMul, leaves[0], leaves[1]), leaves[2]);
+    struct plan_spec spec = SPEC(b, build_binary(&b, OP_Mul, build_unary(&b, OP_Relu, sum), leaves[3]));
+    struct plan_spec plain = spec;
+    plain.plain = true;
+    struct ready r = ready(&spec), by_nodes = ready(&plain);
+    for (size_t i = 0; i < 4; i++) {
+        fill(values[i], M * K, 1.0 / (double)(1024 + i));
+        run_bind(r.run, input_of(&r, &b, leaves[i]), values[i]);
+        run_bind(by_nodes.run, input_of(&by_nodes, &b, leaves[i]), values[i]);
+    }
+    execute(&r);
+    execute(&by_nodes);
+    assert_memory_equal(run_output(r.run, 0), run_output(by_nodes.run, 0), M * N * sizeof(double));
+    run_free(by_nodes.run);
+    plan_free(by_nodes.plan);
     ready_free(&r, &b);
 }
 
@@ -480,6 +513,7 @@ int main(void)
         cmocka_unit_test(outputs_may_be_leaves_constants_views_and_repeat),
         cmocka_unit_test(tensors_without_elements),
         cmocka_unit_test(the_arena_is_what_was_promised_and_is_used_again),
+        cmocka_unit_test(a_long_product_is_finished),
         cmocka_unit_test(constants_are_folded),
         cmocka_unit_test(updates_come_after_every_read),
         cmocka_unit_test(leaves_can_change_places),
