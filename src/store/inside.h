@@ -11,6 +11,9 @@ struct store {
     int lock;
     struct writer *writer;
     struct readers *readers;
+    store_listener *listener; /* with its context; NULL: nobody listens */
+    void *listener_context;
+    int64_t told; /* the last change that it was told of; the writer's thread's */
 };
 
 enum { CHUNK_BYTES = 1 << 20 };

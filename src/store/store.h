@@ -123,7 +123,7 @@ err_code store_dataset_delete(struct store *s, const char *name,
 err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size,
                             struct error *err); /* bytes of the values, within their size; not_found */
 
-/* ---- jobs.c, job_states.c, job_actions.c, job_work.c, costs.c ---- */
+/* ---- jobs.c, job_states.c, job_actions.c, job_changes.c, job_work.c, costs.c ---- */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
 const char *job_state_name(enum job_state state);
@@ -196,6 +196,26 @@ err_code store_job_act(struct store *s, const char *id, enum job_action action, 
 err_code store_job_set_priority(struct store *s, const char *id, int64_t priority, struct store_job *ret,
                                 struct error *err);
 err_code store_job_delete(struct store *s, const char *id, struct error *err); /* wrong_state unless finished */
+
+/* A change of a job, and the job as it is now: of several changes only the last is left. */
+struct job_change {
+    struct store_job job;
+    int64_t number; /* grows with every change of any job, for ever */
+    bool of_state;  /* the state changed since; else what else changes while a job trains */
+};
+void store_job_change_list_free(struct job_change *list, size_t count);
+struct change_filter {
+    const char *job; /* NULL: of all */
+    bool unfinished; /* only of jobs that are not finished */
+};
+/* The changes after that number (0: all), in order, at most limit. */
+err_code store_job_changes(struct store *s, const struct change_filter *filter, int64_t after, size_t limit,
+                           struct job_change **ret, size_t *ret_count, struct error *err);
+err_code store_job_last_change(struct store *s, int64_t *ret, struct error *err); /* its number; 0: none */
+/* Has the listener called after changes of jobs are on the disk, on the writer's thread: it must be quick, and calls
+ * nothing here. NULL: none any more, and none is being called. */
+typedef void store_listener(void *context);
+void store_on_job_change(struct store *s, store_listener *listener, void *context);
 
 /* For workers. Claims the queued job of the highest priority, the oldest first: running, attempts + 1. *ret_found
  * false: none. */

@@ -20,6 +20,9 @@ struct writer {
     pthread_cond_t answered; /* calls are done */
     struct call *first, *last;
     bool stopping;
+    pthread_mutex_t after_mutex; /* guards what follows, and is held while it is called */
+    after_fn *after;
+    void *after_context;
 };
 
 /* ---- a group ---- */
@@ -93,6 +96,14 @@ static void answer(struct writer *w, struct call *group)
     (void)pthread_mutex_unlock(&w->mutex); /* only now callers go on, and calls end */
 }
 
+static void call_after(struct writer *w)
+{
+    (void)pthread_mutex_lock(&w->after_mutex);
+    if (w->after)
+        w->after(w->db, w->after_context);
+    (void)pthread_mutex_unlock(&w->after_mutex);
+}
+
 static void *serve(void *context)
 {
     struct writer *w = context;
@@ -100,6 +111,7 @@ static void *serve(void *context)
         struct call *next = group;
         while (next)
             next = run_transaction(w->db, next);
+        call_after(w);
         answer(w, group);
     }
     return NULL;
@@ -118,6 +130,7 @@ static int start(struct writer *w)
 
 static void release(struct writer *w)
 {
+    (void)pthread_mutex_destroy(&w->after_mutex);
     (void)pthread_cond_destroy(&w->answered);
     (void)pthread_cond_destroy(&w->wanted);
     (void)pthread_mutex_destroy(&w->mutex);
@@ -136,6 +149,7 @@ err_code writer_new(struct db *db, struct writer **ret, struct error *err)
     (void)pthread_mutex_init(&w->mutex, NULL);
     (void)pthread_cond_init(&w->wanted, NULL);
     (void)pthread_cond_init(&w->answered, NULL);
+    (void)pthread_mutex_init(&w->after_mutex, NULL);
     if (start(w) != 0) {
         release(w);
         return error_set(err, ERR_out_of_memory, "the writer's thread can't be started");
@@ -167,4 +181,12 @@ err_code writer_run(struct writer *w, write_fn *run, void *context, struct error
         (void)pthread_cond_wait(&w->answered, &w->mutex);
     (void)pthread_mutex_unlock(&w->mutex);
     return call.code;
+}
+
+void writer_after(struct writer *w, after_fn *after, void *context)
+{
+    (void)pthread_mutex_lock(&w->after_mutex);
+    w->after = after;
+    w->after_context = context;
+    (void)pthread_mutex_unlock(&w->after_mutex);
 }
