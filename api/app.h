@@ -9,6 +9,8 @@
 #include "store/store.h"
 #include "work/work.h"
 
+struct feed;
+
 struct app {
     const struct config *config;
     struct store *store;
@@ -16,6 +18,7 @@ struct app {
     struct plans *plans;
     struct pool *pool;
     struct work *work;
+    struct feed *feed;
 };
 
 #endif

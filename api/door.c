@@ -198,7 +198,7 @@ static void add_cross_origin(struct exchange *x, const char *allow)
         return;
     reply_header(&x->reply, "Access-Control-Allow-Methods", "%s", allow);
     reply_header(&x->reply, "Access-Control-Allow-Headers", "%s",
-                 "Content-Type, Accept, If-None-Match, Idempotency-Key, X-Request-Id");
+                 "Content-Type, Accept, If-None-Match, Idempotency-Key, Last-Event-ID, X-Request-Id");
     reply_header(&x->reply, "Access-Control-Max-Age", "%d", 600);
 }
 

@@ -17,6 +17,8 @@ enum stage {
     STAGE_STREAM, /* the body is handed on in pieces */
     STAGE_DRAIN,  /* the reply is there; the rest of the body is read and dropped */
     STAGE_POOL,   /* suspended: a task works on it */
+    STAGE_ASLEEP, /* suspended: the feed wakes it */
+    STAGE_AWAKE,  /* the handler is called again */
     STAGE_REPLY,  /* the reply is there, and the whole body was read */
     STAGE_SENT,   /* the reply was handed to the library */
 };

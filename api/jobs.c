@@ -1,15 +1,20 @@
 /* /v1/jobs: submitting, watching, stopping. */
+#include "api/jobs.h"
+
 #include "api/codec.h"
 #include "api/member.h"
 #include "api/page.h"
 #include "api/problem.h"
 #include "api/routes.h"
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/names.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { WAIT_MAX = 60 }; /* seconds */
 
 /* ---- a job as JSON ---- */
 
@@ -78,7 +83,7 @@ static void put_progress(struct json *j, const struct app *app, const struct sto
     member_number(j, "samples_per_second", p->samples_per_second);
 }
 
-static void put_job(struct json *j, const struct app *app, const struct store_job *job)
+void job_json(struct json *j, const struct app *app, const struct store_job *job)
 {
     size_t length = strlen(job->spec);
     put_object(j);
@@ -107,7 +112,7 @@ static void reply_job(struct request *r, struct reply *ret, struct store_job *jo
     struct json j = {.text = &ret->body};
     struct text revision = {0};
     freshen(r->app, job);
-    put_job(&j, r->app, job);
+    job_json(&j, r->app, job);
     ret->status = status;
     ret->content_type = "application/json";
     text_printf(&revision, "%s %" PRId64 " %" PRId64, job->id, job->revision, job->progress.step);
@@ -158,16 +163,44 @@ static err_code read_job(const struct app *app, const char *id, struct store_job
     return code;
 }
 
+/* The first time: until when a request with ?wait= may sleep, and from where on changes count. */
+static void begin_wait(struct request *r, int64_t seconds)
+{
+    strncpy(r->sleeper.job, r->arguments[0], sizeof r->sleeper.job - 1);
+    r->sleeper.due = clock_monotonic() + seconds * 1000000000;
+}
+
+/* Whether to answer now: what the client knows is not so any more, the job is finished, or the time is over. A client
+ * that names no ETag knows what was when it asked. */
+static bool wait_is_over(const struct request *r, const struct store_job *job, bool first, int status)
+{
+    const bool knows = request_header(r, "If-None-Match") != NULL;
+    const bool changed = knows ? status != 304 : !first;
+    return changed || job_state_finished(job->state) || clock_monotonic() >= r->sleeper.due || atomic_load(r->cancel) ||
+           feed_ended(r->app->feed);
+}
+
 enum handled job_get(struct request *r, struct reply *ret)
 {
     struct error err = {0};
     struct store_job job = {0};
-    if (read_job(r->app, r->arguments[0], &job, &err) == ERR_ok)
+    enum handled handled = HANDLED;
+    const bool first = r->sleeper.due == 0;
+    const int64_t seconds = request_whole(r, "wait", 0, WAIT_MAX, 0, &err);
+    err_code code = error_close(&err, ERR_invalid_request, "the request");
+    r->sleeper.seen = feed_head(r->app->feed);
+    if (code == ERR_ok && first)
+        begin_wait(r, seconds);
+    if (code == ERR_ok)
+        code = read_job(r->app, r->arguments[0], &job, &err);
+    if (code == ERR_ok) {
         reply_job(r, ret, &job, 200);
-    else
+        handled = wait_is_over(r, &job, first, ret->status) ? HANDLED : ASLEEP;
+    } else {
         reply_problem(ret, r, &err);
+    }
     store_job_clear(&job);
-    return HANDLED;
+    return handled;
 }
 
 static void read_state_filter(const char *text, struct job_filter *filter, struct error *err)
@@ -220,7 +253,7 @@ enum handled jobs_list(struct request *r, struct reply *ret)
     put_page(&j);
     for (size_t i = 0; i < count; i++) {
         freshen(r->app, &list[i]);
-        put_job(&j, r->app, &list[i]);
+        job_json(&j, r->app, &list[i]);
     }
     put_page_end(&j, r, ret, count < found ? list[count - 1].id : NULL);
     ret->status = 200;

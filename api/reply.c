@@ -1,5 +1,6 @@
 #include "api/reply.h"
 
+#include "api/body.h"
 #include "api/exchange.h"
 #include "api/negotiate.h"
 #include "base/digest.h"
@@ -32,6 +33,8 @@ void reply_clear(struct reply *r)
 {
     text_clear(&r->body);
     text_clear(&r->headers);
+    if (r->source != NULL)
+        r->source->free(r->source);
     *r = (struct reply){0};
 }
 
@@ -53,7 +56,12 @@ void reply_tagged(struct reply *r, const struct request *request, const char *re
     digest_start(&d);
     digest_text(&d, revision);
     digest_text(&d, r->content_type != NULL ? r->content_type : "");
-    digest_text(&d, x->uri.query);
+    for (size_t i = 0; i < x->uri.parameter_count; i++) {
+        if (strcmp(x->uri.parameters[i].name, "wait") == 0)
+            continue; /* says when to answer, not what */
+        digest_text(&d, x->uri.parameters[i].name);
+        digest_text(&d, x->uri.parameters[i].value);
+    }
     digest_end(&d, digest);
     snprintf(tag, sizeof tag, "\"%.*s\"", (int)TAG_DIGITS, digest);
     reply_header(r, "ETag", "%s", tag);

@@ -5,11 +5,14 @@
 #include "api/request.h"
 #include "base/text.h"
 
+struct body_source;
+
 struct reply {
     int status;
     const char *content_type; /* static; NULL: no body */
     struct text body;
-    struct text headers; /* lines "Name: value\n", values without control characters */
+    struct body_source *source; /* owned; in place of the body, one that is made while it is sent; NULL: none */
+    struct text headers;        /* lines "Name: value\n", values without control characters */
 };
 
 void reply_header(struct reply *r, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));

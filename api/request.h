@@ -2,7 +2,7 @@
 #ifndef GRADD_API_REQUEST_H
 #define GRADD_API_REQUEST_H
 
-#include "api/app.h"
+#include "api/feed.h"
 #include "base/uuid.h"
 
 struct route;
@@ -20,6 +20,7 @@ struct request {
     char id[REQUEST_ID_MAX];   /* X-Request-Id */
     bool on_pool;              /* on the compute pool: nothing is too dear here */
     const atomic_bool *cancel; /* becomes true when the client has left, the deadline has passed, or the server stops */
+    struct sleeper sleeper;    /* of a handler that waits; due 0: it has not waited yet */
     void *connection;          /* the struct exchange that it is a part of */
 };
 

@@ -45,13 +45,15 @@ const struct route routes[] = {
 
     {"GET", "/v1/jobs", jobs_list, NULL, NO_BODY, NULL, LIST("state", "model", "label", "sort", "limit", "after"), NULL, ON_IO, false},
     {"POST", "/v1/jobs", jobs_post, NULL, LIMIT(body_bytes), JSON, NULL, NULL, ON_POOL, true},
-    {"GET", "/v1/jobs/{id}", job_get, NULL, NO_BODY, NULL, NULL, NULL, ON_IO, false},
+    {"GET", "/v1/jobs/{id}", job_get, NULL, NO_BODY, NULL, LIST("wait"), NULL, ON_IO, false},
     {"PATCH", "/v1/jobs/{id}", job_patch, NULL, LIMIT(body_bytes), JSON, NULL, NULL, ON_POOL, false},
     {"DELETE", "/v1/jobs/{id}", job_delete, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
     {"POST", "/v1/jobs/{id}/cancel", job_cancel, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
     {"POST", "/v1/jobs/{id}/pause", job_pause, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
     {"POST", "/v1/jobs/{id}/resume", job_resume, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
-    {"GET", "/v1/jobs/{id}/costs", job_costs, NULL, NO_BODY, NULL, LIST("after", "max_points"), NULL, ON_POOL, false},
+    {"GET", "/v1/jobs/{id}/events", job_events, NULL, NO_BODY, NULL, NULL, LIST("text/event-stream"), ON_IO, false},
+    {"GET", "/v1/events", events_get, NULL, NO_BODY, NULL, NULL, LIST("text/event-stream"), ON_IO, false},
+    {"GET", "/v1/jobs/{id}/costs", job_costs, NULL, NO_BODY, NULL, LIST("after", "max_points"), LIST("application/json", "text/csv", "application/x-ndjson"), ON_POOL, false},
 };
 /* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;

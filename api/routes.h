@@ -6,8 +6,9 @@
 #include "api/uri.h"
 
 /* LATER: too dear for an I/O thread; the handler wrote nothing, and is called again from the start on the compute pool
- * (request->on_pool). */
-enum handled { HANDLED, LATER };
+ * (request->on_pool). ASLEEP: there is nothing to answer yet; request->sleeper says when the handler is called again,
+ * on the I/O thread; what it wrote is dropped. */
+enum handled { HANDLED, LATER, ASLEEP };
 typedef enum handled handler(struct request *r, struct reply *ret);
 
 /* Where a handler runs at first. */
@@ -51,12 +52,12 @@ const char *route_guess(const char *path);
 
 /* One resource each; see the files of those names. */
 handler health_live, health_ready, index_get, openapi_json_get, openapi_yaml_get, problem_list, problem_get;
-handler differentiate;
+handler differentiate, events_get;
 handler models_list, models_post, model_get, model_put, model_delete, model_versions, model_parameters_get,
     model_parameters_put, model_graph, model_plan;
 handler query_predict, query_evaluate, query_gradient;
 handler datasets_list, dataset_get, dataset_rows, dataset_delete;
 extern const struct upload_handler dataset_put;
-handler jobs_list, jobs_post, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume, job_costs;
+handler jobs_list, jobs_post, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume, job_costs, job_events;
 
 #endif

@@ -1,16 +1,20 @@
 #include "api/sample.h"
 
+/* Marks the points of the lowest and of the highest cost among those from `first` to before `end`. NaN is neither. */
+static void mark_extremes(const struct cost_point *points, size_t first, size_t end, unsigned char *marks)
+{
+    size_t low = first, high = first;
+    for (size_t i = first; i < end; i++) {
+        low = points[i].cost < points[low].cost || points[low].cost != points[low].cost ? i : low;
+        high = points[i].cost > points[high].cost || points[high].cost != points[high].cost ? i : high;
+    }
+    marks[low] = marks[high] = 1;
+}
+
 void sample_points(const struct cost_point *points, size_t count, size_t wanted, unsigned char *marks)
 {
-    size_t lowest = 0, highest = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (points[i].cost < points[lowest].cost)
-            lowest = i;
-        if (points[i].cost > points[highest].cost)
-            highest = i;
-    }
-    marks[lowest] = marks[highest] = 1;
-    size_t even = wanted - 2; /* 2 and up: the first and the last are among them */
-    for (size_t k = 0; k < even; k++)
-        marks[k * (count - 1) / (even - 1)] = 1; /* both at most ten million */
+    const size_t buckets = (wanted - 2) / 2, inner = count - 2;
+    marks[0] = marks[count - 1] = 1;
+    for (size_t b = 0; b < buckets; b++)
+        mark_extremes(points, 1 + inner * b / buckets, 1 + inner * (b + 1) / buckets, marks);
 }

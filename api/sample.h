@@ -6,8 +6,9 @@
 
 enum { SAMPLE_LEAST = 4 };
 
-/* Marks at most `wanted` (SAMPLE_LEAST and up) of the points, fewer than there are: the first, the last, those of the
- * lowest and the highest cost, and some at even distances. `marks`: `count` zeros. */
+/* Marks at most `wanted` (SAMPLE_LEAST and up) of the points, fewer than there are: the first, the last, and of each
+ * bucket of as many points the one of the lowest and the one of the highest cost, so that a drawing of them shows every
+ * peak. `marks`: `count` zeros. */
 void sample_points(const struct cost_point *points, size_t count, size_t wanted, unsigned char *marks);
 
 #endif

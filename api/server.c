@@ -11,6 +11,7 @@
  * in the same way: a piece that does not fit any more stays with the library until the exchange is back. */
 #include "api/server.h"
 
+#include "api/body.h"
 #include "api/door.h"
 #include "api/listen.h"
 #include "api/problem.h"
@@ -90,6 +91,72 @@ static void add_cross_origin(struct MHD_Response *response, const struct exchang
                             "ETag, Link, Location, Retry-After, X-Request-Id");
 }
 
+static int socket_of(const struct exchange *x)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info != NULL ? info->connect_fd : -1;
+}
+
+static struct MHD_Response *buffer_response(struct text *text)
+{
+    size_t size = text->length;
+    char *body = text_take(text);
+    struct MHD_Response *response =
+        body != NULL ? MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE) : NULL;
+    if (response == NULL)
+        free(body);
+    return response;
+}
+
+/* ---------------------------------------------------------------- sleep */
+
+/* Suspends the connection until the feed wakes it. Nobody else resumes it meanwhile. */
+static void sleep_in_feed(struct exchange *x, struct sleeper *sleeper, void (*wake)(struct sleeper *))
+{
+    if (x->watch_slot == WATCH_NONE)
+        x->watch_slot = watch_add(x->server->watch, socket_of(x), &x->cancel);
+    sleeper->cancel = &x->cancel;
+    sleeper->exchange = x;
+    sleeper->wake = wake;
+    MHD_suspend_connection(x->connection);
+    feed_sleep(x->request.app->feed, sleeper);
+}
+
+static void wake_handler(struct sleeper *sleeper)
+{
+    struct exchange *x = sleeper->exchange;
+    x->stage = STAGE_AWAKE;
+    MHD_resume_connection(x->connection);
+}
+
+static void wake_stream(struct sleeper *sleeper)
+{
+    struct exchange *x = sleeper->exchange;
+    MHD_resume_connection(x->connection);
+}
+
+static ssize_t read_source(void *context, uint64_t position, char *to, size_t size)
+{
+    (void)position;
+    struct exchange *x = context;
+    struct body_source *source = x->reply.source;
+    if (atomic_load(&x->cancel) && !atomic_load(&x->server->stopping))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    const ssize_t part = source->read(source, to, size);
+    if (part == BODY_END)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (part < 0)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (part == 0)
+        sleep_in_feed(x, &source->sleeper, wake_stream);
+    return part;
+}
+
+static struct MHD_Response *stream_response(struct exchange *x)
+{
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, x->reply.source->block, read_source, x, NULL);
+}
+
 /* Hands the reply to the library. */
 static enum MHD_Result send_reply(struct exchange *x)
 {
@@ -104,15 +171,9 @@ static enum MHD_Result send_reply(struct exchange *x)
         error_set(&err, ERR_internal, "the handler gave no answer");
         refuse(x, &err);
     }
-    size_t size = r->body.length;
-    char *body = text_take(&r->body);
-    if (body == NULL)
+    struct MHD_Response *response = r->source != NULL ? stream_response(x) : buffer_response(&r->body);
+    if (response == NULL)
         return MHD_NO;
-    struct MHD_Response *response = MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_FREE);
-    if (response == NULL) {
-        free(body);
-        return MHD_NO;
-    }
     MHD_add_response_header(response, "X-Request-Id", x->request.id);
     if (r->content_type != NULL)
         MHD_add_response_header(response, "Content-Type", r->content_type);
@@ -126,12 +187,6 @@ static enum MHD_Result send_reply(struct exchange *x)
     MHD_destroy_response(response);
     x->stage = STAGE_SENT;
     return queued;
-}
-
-static int socket_of(const struct exchange *x)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return info != NULL ? info->connect_fd : -1;
 }
 
 /* Answers before the body was read; the connection ends with it. */
@@ -152,6 +207,7 @@ static void give_back(struct exchange *x, enum stage stage)
 {
     struct server *s = x->server;
     watch_remove(s->watch, x->watch_slot);
+    x->watch_slot = WATCH_NONE;
     x->stage = stage;
     MHD_resume_connection(x->connection);
     pthread_mutex_lock(&s->mutex);
@@ -169,7 +225,8 @@ static enum MHD_Result hand_over(struct exchange *x, pool_task *task, int64_t se
     s->pending++;
     pthread_mutex_unlock(&s->mutex);
     x->stage = STAGE_POOL;
-    x->watch_slot = watch_add(s->watch, socket_of(x), &x->cancel);
+    if (x->watch_slot == WATCH_NONE)
+        x->watch_slot = watch_add(s->watch, socket_of(x), &x->cancel);
     MHD_suspend_connection(x->connection);
     if (pool_submit(s->app->pool, task, x, &x->cancel, seconds, &err) != ERR_ok) {
         refuse(x, &err);
@@ -346,9 +403,15 @@ static enum MHD_Result handle_request(struct exchange *x)
     }
     int64_t seconds = x->server->app->config->limits.query_seconds;
     bool on_io = route->place == ON_IO && x->body_size <= INLINE_BODY_MAX;
-    if (on_io && route->handle(&x->request, &x->reply) == HANDLED)
+    enum handled handled = on_io ? route->handle(&x->request, &x->reply) : LATER;
+    if (handled == HANDLED)
         return send_reply(x);
     reply_clear(&x->reply);
+    if (handled == ASLEEP) {
+        x->stage = STAGE_ASLEEP;
+        sleep_in_feed(x, &x->request.sleeper, wake_handler);
+        return MHD_YES;
+    }
     return hand_over(x, handle_task, seconds, STAGE_REPLY);
 }
 
@@ -426,7 +489,10 @@ static enum MHD_Result access_request(void *context, struct MHD_Connection *conn
         return *size > 0 ? take_piece(x, data, size) : send_reply(x);
     case STAGE_REPLY:
         return send_reply(x);
+    case STAGE_AWAKE:
+        return handle_request(x);
     case STAGE_POOL:
+    case STAGE_ASLEEP:
     case STAGE_SENT:
         break;
     }
@@ -465,6 +531,7 @@ static void exchange_completed(void *context, struct MHD_Connection *connection,
     if (x == NULL)
         return;
     *slot = NULL;
+    watch_remove(s->watch, x->watch_slot);
     if (x->upload != NULL)
         abandon_upload(x);
     free_body(x);
@@ -577,6 +644,7 @@ bool server_stop(struct server *s)
     atomic_store(&s->stopping, true);
     if (s->watch != NULL)
         watch_cancel_all(s->watch);
+    feed_end(s->app->feed);
     if (!wait_for_none(s, &s->pending, STOP_WORK_MS))
         return false;
     wait_for_none(s, &s->active, STOP_REPLY_MS);

