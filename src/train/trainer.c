@@ -1,25 +1,17 @@
 #include "train/trainer.h"
 
 #include "train/replay.h"
-#include "train/session.h"
+#include "train/state.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* A copy of what is trained is kept at the ends of epochs, but not before so many steps: it costs next to nothing, and
- * a replay is short. */
+/* What is trained is looked at, and a copy kept, at the first epoch's end from each multiple of so many steps on: it
+ * costs next to nothing, a replay is short, and when it is does not depend on where training was taken up again. */
 enum { KEEP_STEPS = 100 };
-
-/* A sum of costs, each a mean over some rows. */
-struct mean {
-    double sum;
-    int64_t rows;
-};
 
 struct trainer {
     struct session session;
-    int64_t step; /* done */
-    struct mean since_point, since_epoch;
-    double epoch_cost; /* of the last whole epoch */
+    struct progress now;
 };
 
 static void mean_add(struct mean *m, double cost, int64_t rows)
@@ -60,7 +52,7 @@ err_code trainer_new(const struct model *m, const struct train_spec *spec, const
     struct trainer *t = calloc(1, sizeof *t);
     if (t == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for a trainer");
-    t->epoch_cost = NAN;
+    t->now.epoch_cost = NAN;
     err_code code = session_open(m, spec, data, start, &t->session, err);
     if (code == ERR_ok)
         *ret = t;
@@ -79,36 +71,37 @@ void trainer_free(struct trainer *t)
 
 static bool at_epoch_end(const struct trainer *t)
 {
-    return t->step % t->session.layout.steps_per_epoch == 0;
+    return t->now.step % t->session.layout.steps_per_epoch == 0;
 }
 
 static err_code take_step(struct trainer *t, const atomic_bool *cancel, struct error *err)
 {
     struct session *s = &t->session;
     double cost;
-    int64_t done = t->step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
+    int64_t done = t->now.step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
     int64_t rows = s->layout.training - done;
     if (rows > s->layout.batch[PHASE_STEP])
         rows = s->layout.batch[PHASE_STEP];
-    err_code code = session_step(s, t->step, cancel, &cost, err);
+    err_code code = session_step(s, t->now.step, cancel, &cost, err);
     if (code != ERR_ok)
         return code;
-    t->step++;
+    t->now.step++;
     if (!isfinite(cost))
-        return replay(s, t->step, cancel, err);
-    mean_add(&t->since_point, cost, rows);
-    mean_add(&t->since_epoch, cost, rows);
+        return replay(s, t->now.step, cancel, err);
+    mean_add(&t->now.since_point, cost, rows);
+    mean_add(&t->now.since_epoch, cost, rows);
     return ERR_ok;
 }
 
 static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, double *ret_validation, struct error *err)
 {
     struct session *s = &t->session;
-    t->epoch_cost = mean_take(&t->since_epoch);
-    if (t->step - s->kept_step >= KEEP_STEPS || trainer_finished(t)) {
+    t->now.epoch_cost = mean_take(&t->now.since_epoch);
+    int64_t before = t->now.step - s->layout.steps_per_epoch;
+    if (t->now.step / KEEP_STEPS > before / KEEP_STEPS || trainer_finished(t)) {
         if (!trained_is_finite(&s->now))
-            return replay(s, t->step, cancel, err);
-        session_keep(s, t->step);
+            return replay(s, t->now.step, cancel, err);
+        session_keep(s, t->now.step);
     }
     return s->layout.validation > 0 ? session_validate(s, cancel, ret_validation, err) : ERR_ok;
 }
@@ -125,13 +118,13 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
             code = end_epoch(t, cancel, &validation_cost, err);
         if (code != ERR_ok)
             return code;
-        due = layout_point_due(&s->layout, &s->spec, t->step);
+        due = layout_point_due(&s->layout, &s->spec, t->now.step);
     }
     if (due)
         *ret_point = (struct train_point){
-            .step = t->step,
-            .epoch = (t->step - 1) / s->layout.steps_per_epoch + 1,
-            .cost = mean_take(&t->since_point),
+            .step = t->now.step,
+            .epoch = (t->now.step - 1) / s->layout.steps_per_epoch + 1,
+            .cost = mean_take(&t->now.since_point),
             .validation_cost = validation_cost,
             .learning_rate = s->spec.optimizer.learning_rate,
             .gradient_norm = NAN,
@@ -142,25 +135,47 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
 
 bool trainer_finished(const struct trainer *t)
 {
-    return t->step == t->session.layout.steps;
+    return t->now.step == t->session.layout.steps;
 }
 
 int64_t trainer_step(const struct trainer *t)
 {
-    return t->step;
+    return t->now.step;
 }
 
 int64_t trainer_epoch(const struct trainer *t)
 {
-    return t->step / t->session.layout.steps_per_epoch;
+    return t->now.step / t->session.layout.steps_per_epoch;
 }
 
 double trainer_epoch_cost(const struct trainer *t)
 {
-    return t->epoch_cost;
+    return t->now.epoch_cost;
 }
 
 struct tensor *const *trainer_parameters(const struct trainer *t)
 {
     return t->session.now.parameters;
+}
+
+/* ---- between two steps ---- */
+
+size_t trainer_state_size(const struct trainer *t)
+{
+    return state_size(&t->session);
+}
+
+void trainer_save(const struct trainer *t, void *ret)
+{
+    state_save(&t->session, &t->now, ret);
+}
+
+err_code trainer_restore(struct trainer *t, const void *bytes, size_t size, struct error *err)
+{
+    return state_restore(&t->session, &t->now, bytes, size, err);
+}
+
+bool trainer_state_finite(const struct trainer *t)
+{
+    return trained_is_finite(&t->session.now);
 }

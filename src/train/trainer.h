@@ -74,4 +74,16 @@ double trainer_epoch_cost(const struct trainer *t);
 /* The parameters as they stand; borrowed, parameter_count tensors. */
 struct tensor *const *trainer_parameters(const struct trainer *t);
 
+/* Everything that training is between two steps, as one run of bytes whose size is known from the start. Little-endian,
+ * versioned; opaque to whoever keeps it. A trainer that is restored goes on to the same bits: the same points, the same
+ * end. */
+size_t trainer_state_size(const struct trainer *t);
+void trainer_save(const struct trainer *t, void *ret); /* the size above; not after an error of trainer_advance */
+/* Into a new trainer of the same model, spec and data. internal if the bytes do not fit it; the trainer is as it was.
+ */
+err_code trainer_restore(struct trainer *t, const void *bytes, size_t size, struct error *err);
+/* Whether what would be saved is worth keeping: training that has gone non-finite is found out later, and must be
+ * replayed from before. */
+bool trainer_state_finite(const struct trainer *t);
+
 #endif

@@ -1,0 +1,89 @@
+#include "train/state.h"
+
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "what is kept is little-endian");
+
+static const char magic[8] = "gradd\0\0\1"; /* the last byte is the version */
+
+struct header {
+    char magic[sizeof magic];
+    uint64_t size; /* of everything */
+    struct progress progress;
+};
+
+static size_t bytes_of(const struct tensor *t)
+{
+    return t == NULL ? 0 : tensor_bytes(t);
+}
+
+/* Parameter p or, from parameter_count on, a state; NULL where the cost does not depend on its parameter. */
+static struct tensor *tensor_of(const struct trained *t, size_t i)
+{
+    return i < t->parameter_count ? t->parameters[i] : t->states[i - t->parameter_count];
+}
+
+static size_t tensor_count(const struct trained *t)
+{
+    return t->parameter_count * (1 + t->state_count);
+}
+
+static size_t trained_bytes(const struct trained *t)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < tensor_count(t); i++)
+        sum += bytes_of(tensor_of(t, i));
+    return sum;
+}
+
+static char *put_trained(const struct trained *t, char *to)
+{
+    for (size_t i = 0; i < tensor_count(t); i++) {
+        const struct tensor *tensor = tensor_of(t, i);
+        if (bytes_of(tensor) > 0)
+            memcpy(to, tensor->data, bytes_of(tensor));
+        to += bytes_of(tensor);
+    }
+    return to;
+}
+
+static const char *take_trained(struct trained *t, const char *from)
+{
+    for (size_t i = 0; i < tensor_count(t); i++) {
+        struct tensor *tensor = tensor_of(t, i);
+        if (bytes_of(tensor) > 0)
+            memcpy(tensor->data, from, bytes_of(tensor));
+        from += bytes_of(tensor);
+    }
+    return from;
+}
+
+size_t state_size(const struct session *s)
+{
+    return sizeof(struct header) + trained_bytes(&s->now);
+}
+
+void state_save(const struct session *s, const struct progress *p, void *ret)
+{
+    struct header header = {.size = state_size(s), .progress = *p};
+    memcpy(header.magic, magic, sizeof magic);
+    memcpy(ret, &header, sizeof header);
+    (void)put_trained(&s->now, (char *)ret + sizeof header);
+}
+
+err_code state_restore(struct session *s, struct progress *ret, const void *bytes, size_t size, struct error *err)
+{
+    struct header header;
+    if (size != state_size(s))
+        return error_set(err, ERR_internal, "a checkpoint has %zu bytes; the job's have %zu", size, state_size(s));
+    memcpy(&header, bytes, sizeof header);
+    if (memcmp(header.magic, magic, sizeof magic) != 0 || header.size != size)
+        return error_set(err, ERR_internal, "a checkpoint is not one that this version of gradd made");
+    if (header.progress.step < 0 || header.progress.step > s->layout.steps)
+        return error_set(err, ERR_internal, "a checkpoint is of step %lld; the job has %lld",
+                         (long long)header.progress.step, (long long)s->layout.steps);
+    (void)take_trained(&s->now, (const char *)bytes + sizeof header);
+    session_keep(s, header.progress.step);
+    *ret = header.progress;
+    return ERR_ok;
+}
