@@ -85,8 +85,13 @@ err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *
     struct layout l = {.validation = validation_rows(spec, rows)};
     l.training = (int64_t)rows - l.validation;
     l.steps_per_epoch =
-        split_batches(l.training, spec->batch_size, spec->drop_last, &l.batch[PHASE_STEP], &l.batch[PHASE_STEP_REST]);
+        split_batches(l.training, spec->batch_size, spec->drop_last, &l.whole, &l.batch[PHASE_POINT_REST]);
     split_batches(l.validation, spec->batch_size, false, &l.batch[PHASE_VALIDATE], &l.batch[PHASE_VALIDATE_REST]);
+    const bool ends_whole = l.batch[PHASE_POINT_REST] == 0;
+    if (ends_whole || spec->record_every_steps > 0)
+        l.batch[PHASE_POINT] = l.whole;
+    if (spec->record_every_steps != 1 && (!ends_whole || l.steps_per_epoch > 1))
+        l.batch[PHASE_STEP] = l.whole;
     if (!int64_mul(l.steps_per_epoch, spec->epochs, &l.steps))
         return error_add(err, ERR_limit_exceeded, at("/epochs"), "%lld epochs of %lld steps are too many",
                          (long long)spec->epochs, (long long)l.steps_per_epoch);

@@ -6,9 +6,8 @@
 #include <string.h>
 
 static const char *const names[] = {
-    [OPTIMIZER_SGD] = "SGD",
-    [OPTIMIZER_ADAM] = "Adam",
-    [OPTIMIZER_ADAMW] = "AdamW",
+    [OPTIMIZER_SGD] = "SGD",         [OPTIMIZER_ADAM] = "Adam",       [OPTIMIZER_ADAMW] = "AdamW",
+    [OPTIMIZER_RMSPROP] = "RMSprop", [OPTIMIZER_ADAGRAD] = "Adagrad",
 };
 
 enum { NAME_COUNT = sizeof names / sizeof *names };
@@ -35,6 +34,19 @@ const struct optimizer_field optimizer_fields[] = {
     {FIELD(beta2), .optimizer = OPTIMIZER_ADAMW, .fallback = 0.999, BELOW_ONE},
     {FIELD(epsilon), .optimizer = OPTIMIZER_ADAMW, .fallback = 1e-8, NOT_NEGATIVE},
     {FIELD(weight_decay), .optimizer = OPTIMIZER_ADAMW, .fallback = 0.01, NOT_NEGATIVE},
+
+    {FIELD(learning_rate), .optimizer = OPTIMIZER_RMSPROP, .fallback = 0.01, POSITIVE},
+    {FIELD(alpha), .optimizer = OPTIMIZER_RMSPROP, .fallback = 0.99, BELOW_ONE},
+    {FIELD(epsilon), .optimizer = OPTIMIZER_RMSPROP, .fallback = 1e-8, NOT_NEGATIVE},
+    {FIELD(momentum), .optimizer = OPTIMIZER_RMSPROP, .fallback = 0, BELOW_ONE},
+    {FIELD(centered), .optimizer = OPTIMIZER_RMSPROP, .is_bool = true, .fallback = 0, .least = 0, .most = 1},
+    {FIELD(weight_decay), .optimizer = OPTIMIZER_RMSPROP, .fallback = 0, NOT_NEGATIVE},
+
+    {FIELD(learning_rate), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0.01, POSITIVE},
+    {FIELD(learning_rate_decay), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0, NOT_NEGATIVE},
+    {FIELD(initial_accumulator), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0, NOT_NEGATIVE},
+    {FIELD(epsilon), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 1e-10, NOT_NEGATIVE},
+    {FIELD(weight_decay), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0, NOT_NEGATIVE},
 };
 const size_t optimizer_field_count = sizeof optimizer_fields / sizeof *optimizer_fields;
 
@@ -71,14 +83,26 @@ struct optimizer optimizer_defaults(enum optimizer_name name)
 
 size_t optimizer_state_count(const struct optimizer *o)
 {
-    if (o->name == OPTIMIZER_SGD)
+    switch (o->name) {
+    case OPTIMIZER_SGD:
         return o->momentum != 0 ? 1 : 0;
-    return 2;
+    case OPTIMIZER_RMSPROP:
+        return 1 + (size_t)o->centered + (o->momentum != 0 ? 1 : 0);
+    case OPTIMIZER_ADAGRAD:
+        return 1;
+    default:
+        return 2;
+    }
+}
+
+double optimizer_first_state(const struct optimizer *o)
+{
+    return o->name == OPTIMIZER_ADAGRAD ? o->initial_accumulator : 0;
 }
 
 /* ---- one step's scalars ---- */
 
-/* Places in the scalars: SGD has the learning rate alone. */
+/* Places in the scalars: SGD, RMSprop and Adagrad have the learning rate alone. */
 enum { STEP_SIZE, SECOND_CORRECTION, DECAY };
 
 size_t optimizer_scalar_count(const struct optimizer *o)
@@ -97,11 +121,12 @@ size_t optimizer_scalar_count(const struct optimizer *o)
  * Hutter, "Decoupled Weight Decay Regularization", 2017, scales the parameter by 1 - learning_rate * weight_decay. */
 void optimizer_scalars(const struct optimizer *o, double learning_rate, uint64_t step, double *ret)
 {
-    if (o->name == OPTIMIZER_SGD) {
-        ret[STEP_SIZE] = learning_rate;
+    double t = (double)step + 1;
+    if (o->name != OPTIMIZER_ADAM && o->name != OPTIMIZER_ADAMW) {
+        ret[STEP_SIZE] =
+            o->name == OPTIMIZER_ADAGRAD ? learning_rate / (1 + (t - 1) * o->learning_rate_decay) : learning_rate;
         return;
     }
-    double t = (double)step + 1;
     ret[STEP_SIZE] = learning_rate / (1 - fn_pow(o->beta1, t));
     ret[SECOND_CORRECTION] = 1 / sqrt(1 - fn_pow(o->beta2, t));
     if (o->name == OPTIMIZER_ADAMW)
@@ -162,11 +187,48 @@ static void adam(const struct optimizer *o, struct builder *b, node_id parameter
     *ret_parameter = build_binary(b, OP_Sub, parameter, mul(b, scalars[STEP_SIZE], ratio));
 }
 
+/* v' = alpha * v + (1 - alpha) * g^2, and centered also a' = alpha * a + (1 - alpha) * g;
+ * d = g / (sqrt(v') + epsilon), or centered g / (sqrt(v' - a'^2) + epsilon); with momentum m' = momentum * m + d in its
+ * place; W' = W - learning_rate * d. Tieleman, Hinton, "Lecture 6.5 - RMSProp", 2012; centered: Graves, "Generating
+ * Sequences With Recurrent Neural Networks", 2013. The states are v, a, m, as far as they are. */
+static void rmsprop(const struct optimizer *o, struct builder *b, node_id parameter, node_id gradient,
+                    const node_id *state, const node_id *scalars, node_id *ret_parameter, node_id *ret_state)
+{
+    gradient = decayed(b, o, parameter, gradient);
+    ret_state[0] = add(b, scale(b, o->alpha, state[0]), scale(b, 1 - o->alpha, build_unary(b, OP_Square, gradient)));
+    node_id variance = ret_state[0];
+    size_t next = 1;
+    if (o->centered) {
+        ret_state[next] = add(b, scale(b, o->alpha, state[next]), scale(b, 1 - o->alpha, gradient));
+        variance = build_binary(b, OP_Sub, variance, build_unary(b, OP_Square, ret_state[next++]));
+    }
+    node_id deviation = add(b, build_unary(b, OP_Sqrt, variance), build_scalar(b, o->epsilon));
+    node_id direction = build_binary(b, OP_Div, gradient, deviation);
+    if (o->momentum != 0)
+        direction = ret_state[next] = add(b, scale(b, o->momentum, state[next]), direction);
+    *ret_parameter = build_binary(b, OP_Sub, parameter, mul(b, scalars[STEP_SIZE], direction));
+}
+
+/* s' = s + g^2; W' = W - learning_rate / (1 + (t - 1) * learning_rate_decay) * g / (sqrt(s') + epsilon). Duchi, Hazan,
+ * Singer, "Adaptive Subgradient Methods", 2011. */
+static void adagrad(const struct optimizer *o, struct builder *b, node_id parameter, node_id gradient,
+                    const node_id *state, const node_id *scalars, node_id *ret_parameter, node_id *ret_state)
+{
+    gradient = decayed(b, o, parameter, gradient);
+    ret_state[0] = add(b, state[0], build_unary(b, OP_Square, gradient));
+    node_id deviation = add(b, build_unary(b, OP_Sqrt, ret_state[0]), build_scalar(b, o->epsilon));
+    node_id direction = build_binary(b, OP_Div, gradient, deviation);
+    *ret_parameter = build_binary(b, OP_Sub, parameter, mul(b, scalars[STEP_SIZE], direction));
+}
+
 void optimizer_update(const struct optimizer *o, struct builder *b, node_id parameter, node_id gradient,
                       const node_id *state, const node_id *scalars, node_id *ret_parameter, node_id *ret_state)
 {
-    if (o->name == OPTIMIZER_SGD)
-        sgd(o, b, parameter, gradient, state, scalars, ret_parameter, ret_state);
-    else
-        adam(o, b, parameter, gradient, state, scalars, ret_parameter, ret_state);
+    typedef void update(const struct optimizer *, struct builder *, node_id, node_id, const node_id *, const node_id *,
+                        node_id *, node_id *);
+    static update *const updates[] = {
+        [OPTIMIZER_SGD] = sgd,         [OPTIMIZER_ADAM] = adam,       [OPTIMIZER_ADAMW] = adam,
+        [OPTIMIZER_RMSPROP] = rmsprop, [OPTIMIZER_ADAGRAD] = adagrad,
+    };
+    updates[o->name](o, b, parameter, gradient, state, scalars, ret_parameter, ret_state);
 }

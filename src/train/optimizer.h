@@ -5,14 +5,18 @@
 
 #include "graph/builder.h"
 
-enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP, OPTIMIZER_ADAGRAD };
 
 struct optimizer {
     enum optimizer_name name;
     double learning_rate;
-    double momentum; /* SGD */
-    bool nesterov;
-    double beta1, beta2, epsilon; /* Adam, AdamW */
+    double momentum;     /* SGD, RMSprop */
+    bool nesterov;       /* SGD */
+    double beta1, beta2; /* Adam, AdamW */
+    double alpha;        /* RMSprop */
+    bool centered;
+    double learning_rate_decay, initial_accumulator; /* Adagrad */
+    double epsilon;                                  /* all but SGD */
     double weight_decay;
 };
 
@@ -37,8 +41,8 @@ extern const size_t optimizer_field_count;
 struct optimizer optimizer_defaults(enum optimizer_name name);
 
 enum { OPTIMIZER_STATES_MAX = 3, OPTIMIZER_SCALARS_MAX = 4 };
-size_t
-optimizer_state_count(const struct optimizer *o); /* tensors of a parameter's shape that it keeps, zero at first */
+size_t optimizer_state_count(const struct optimizer *o); /* tensors of a parameter's shape that it keeps */
+double optimizer_first_state(const struct optimizer *o); /* every element of them before the first step */
 
 /* Appends the update of one parameter. `state`: state_count leaves; `scalars`: leaves whose values optimizer_scalars()
  * gives for each step. Writes the new parameter and the new states. */

@@ -63,10 +63,10 @@ err_code train_plans_make(const struct model *m, const struct train_spec *spec, 
     for (int phase = 0; phase < PHASE_COUNT && code == ERR_ok; phase++) {
         if (l->batch[phase] == 0)
             continue;
-        if (phase == PHASE_STEP || phase == PHASE_STEP_REST)
-            code = step_plan(m, &spec->optimizer, l->batch[phase], &plans[phase], err);
-        else
+        if (phase == PHASE_VALIDATE || phase == PHASE_VALIDATE_REST)
             code = cost_plan(m, l->batch[phase], &plans[phase], err);
+        else
+            code = step_plan(m, spec, l->batch[phase], phase != PHASE_STEP, &plans[phase], err);
     }
     if (code != ERR_ok) {
         train_plans_free(plans);
@@ -87,11 +87,14 @@ void train_plans_free(struct plan *plans[PHASE_COUNT])
 
 /* ---- sizes ---- */
 
-bool plan_has_state(const struct plan *step, size_t p)
+bool train_plans_have_state(struct plan *const plans[PHASE_COUNT], size_t p)
 {
     char name[LEAF_NAME_MAX];
     size_t ignored;
-    return plan_find_input(step, state_leaf(p, 0, name), &ignored);
+    for (int phase = PHASE_STEP; phase <= PHASE_POINT_REST; phase++)
+        if (plans[phase] != NULL) /* each of them updates the same */
+            return plan_find_input(plans[phase], state_leaf(p, 0, name), &ignored);
+    return false;
 }
 
 static void add_bytes(size_t *sum, size_t bytes)
@@ -110,7 +113,7 @@ size_t train_plans_memory(const struct model *m, const struct train_spec *spec, 
     for (size_t p = 0; p < m->parameter_count; p++) {
         int64_t elements = 0;
         shape_elements(leaf_shape(m, m->parameters[p].node), &elements);
-        size_t states = plan_has_state(plans[PHASE_STEP], p) ? optimizer_state_count(&spec->optimizer) : 0;
+        size_t states = train_plans_have_state(plans, p) ? optimizer_state_count(&spec->optimizer) : 0;
         add_bytes(&bytes, 2 * (1 + states) * (size_t)elements * dtype_size(m->dtype));
     }
     return bytes;

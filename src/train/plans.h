@@ -18,7 +18,7 @@ void train_plans_free(struct plan *plans[PHASE_COUNT]);
 size_t train_plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
                           struct plan *const plans[PHASE_COUNT]);
 
-/* Whether the optimizer keeps state for parameter p: not where the cost does not depend on it. */
-bool plan_has_state(const struct plan *step, size_t p);
+/* Whether the optimizer keeps state for parameter p: not where the cost does not depend on it, or it is frozen. */
+bool train_plans_have_state(struct plan *const plans[PHASE_COUNT], size_t p);
 
 #endif

@@ -8,11 +8,11 @@ static err_code find_failure(struct session *s, int64_t steps, const atomic_bool
                              struct error *err)
 {
     for (int64_t step = session_back(s); step < steps; step++) {
-        double cost;
-        err_code code = session_step(s, step, cancel, &cost, err);
+        struct step_result result;
+        err_code code = session_step(s, step, cancel, &result, err);
         if (code != ERR_ok)
             return code;
-        if (!isfinite(cost) || !trained_is_finite(&s->now)) {
+        if (!isfinite(result.cost) || !trained_is_finite(&s->now)) {
             *ret_failed = step;
             return ERR_ok;
         }

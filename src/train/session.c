@@ -14,8 +14,17 @@ static void trained_free(struct trained *t)
     *t = (struct trained){0};
 }
 
-/* Zeros; states only where the step's plan has them. */
-static err_code trained_new(const struct model *m, const struct optimizer *o, const struct plan *step,
+static void fill(const struct tensor *t, double value)
+{
+    for (int64_t i = 0, count = tensor_elements(t); i < count; i++)
+        if (t->dtype == DTYPE_FLOAT32)
+            ((float *)t->data)[i] = (float)value;
+        else
+            ((double *)t->data)[i] = value;
+}
+
+/* Parameters of zeros, and states as the optimizer begins with them, only where the step's plan has them. */
+static err_code trained_new(const struct model *m, const struct optimizer *o, struct plan *const *plans,
                             struct trained *ret, struct error *err)
 {
     struct trained t = {.parameter_count = m->parameter_count, .state_count = optimizer_state_count(o)};
@@ -26,10 +35,13 @@ static err_code trained_new(const struct model *m, const struct optimizer *o, co
         code = error_set(err, ERR_out_of_memory, "no memory for the parameters");
     for (size_t p = 0; p < t.parameter_count && code == ERR_ok; p++) {
         struct shape shape = graph_node(m->graph, m->parameters[p].node)->shape;
-        size_t states = plan_has_state(step, p) ? t.state_count : 0;
+        size_t states = train_plans_have_state(plans, p) ? t.state_count : 0;
         code = tensor_new(m->dtype, shape, &t.parameters[p], err);
-        for (size_t k = 0; k < states && code == ERR_ok; k++)
+        for (size_t k = 0; k < states && code == ERR_ok; k++) {
             code = tensor_new(m->dtype, shape, &t.states[p * t.state_count + k], err);
+            if (code == ERR_ok)
+                fill(t.states[p * t.state_count + k], optimizer_first_state(o));
+        }
     }
     if (code == ERR_ok)
         *ret = t;
@@ -130,9 +142,9 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
     if (code == ERR_ok)
         code = train_split(&s->spec, s->data.rows, &s->order, &training, err);
     if (code == ERR_ok)
-        code = trained_new(s->model, &s->spec.optimizer, s->plans[PHASE_STEP], &s->now, err);
+        code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->now, err);
     if (code == ERR_ok)
-        code = trained_new(s->model, &s->spec.optimizer, s->plans[PHASE_STEP], &s->kept, err);
+        code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->kept, err);
     if (code != ERR_ok)
         return code;
     copy_tensors(s->now.parameters, start, s->model->parameter_count);
@@ -179,11 +191,19 @@ static void permute(struct session *s, int64_t epoch)
     s->permuted_epoch = epoch;
 }
 
+double session_rate(const struct session *s, int64_t step)
+{
+    const struct schedule_span span = {.steps = s->layout.steps, .steps_per_epoch = s->layout.steps_per_epoch};
+    return schedule_rate(&s->spec.schedule, s->spec.optimizer.learning_rate, step, &span);
+}
+
 enum phase session_load(struct session *s, int64_t step)
 {
-    int64_t first = step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
-    bool whole = first + s->layout.batch[PHASE_STEP] <= s->layout.training;
-    enum phase phase = whole ? PHASE_STEP : PHASE_STEP_REST;
+    int64_t first = step % s->layout.steps_per_epoch * s->layout.whole;
+    bool whole = first + s->layout.whole <= s->layout.training;
+    enum phase phase = PHASE_POINT_REST;
+    if (whole)
+        phase = layout_point_due(&s->layout, &s->spec, step + 1) ? PHASE_POINT : PHASE_STEP;
     int64_t rows = s->layout.batch[phase];
     if (s->spec.shuffle) {
         permute(s, step / s->layout.steps_per_epoch);
@@ -195,7 +215,7 @@ enum phase session_load(struct session *s, int64_t step)
     }
 
     double scalars[OPTIMIZER_SCALARS_MAX];
-    optimizer_scalars(&s->spec.optimizer, s->spec.optimizer.learning_rate, (uint64_t)step, scalars);
+    optimizer_scalars(&s->spec.optimizer, session_rate(s, step), (uint64_t)step, scalars);
     for (size_t i = 0; i < optimizer_scalar_count(&s->spec.optimizer); i++) {
         if (s->model->dtype == DTYPE_FLOAT32)
             ((float *)s->scalars)[i] = (float)scalars[i];
@@ -205,20 +225,24 @@ enum phase session_load(struct session *s, int64_t step)
     return phase;
 }
 
-static double run_cost(const struct session *s, enum phase phase)
+/* An output that is a scalar. */
+static double run_scalar(const struct session *s, enum phase phase, size_t output)
 {
-    const void *cost = run_output(s->runs[phase], 0);
-    return s->model->dtype == DTYPE_FLOAT32 ? (double)*(const float *)cost : *(const double *)cost;
+    const void *value = run_output(s->runs[phase], output);
+    return s->model->dtype == DTYPE_FLOAT32 ? (double)*(const float *)value : *(const double *)value;
 }
 
-err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, double *ret_cost, struct error *err)
+err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, struct step_result *ret,
+                      struct error *err)
 {
     enum phase phase = session_load(s, step);
     run_set_random(s->runs[phase], s->spec.seed, (uint64_t)step);
     err_code code = run_execute(s->runs[phase], cancel, err);
-    if (code == ERR_ok)
-        *ret_cost = run_cost(s, phase);
-    return code;
+    if (code != ERR_ok)
+        return code;
+    ret->cost = run_scalar(s, phase, 0);
+    ret->norm = phase != PHASE_STEP ? run_scalar(s, phase, 1) : NAN;
+    return ERR_ok;
 }
 
 err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err)
@@ -232,7 +256,7 @@ err_code session_validate(struct session *s, const atomic_bool *cancel, double *
         err_code code = run_execute(s->runs[phase], cancel, err);
         if (code != ERR_ok)
             return code;
-        sum += run_cost(s, phase) * (double)rows;
+        sum += run_scalar(s, phase, 0) * (double)rows;
         done += rows;
     }
     *ret_cost = sum / (double)s->layout.validation;

@@ -41,10 +41,19 @@ err_code session_open(const struct model *m, const struct train_spec *spec, cons
                       struct tensor *const *start, struct session *ret, struct error *err);
 void session_close(struct session *s);
 
+/* What a step tells. */
+struct step_result {
+    double cost; /* the mean over its batch */
+    double norm; /* of the gradient, where a point is due after it; else NaN */
+};
+
 /* Picks the rows of a step (0 = first) and its scalars; returns the phase that it runs in. */
 enum phase session_load(struct session *s, int64_t step);
-/* Takes a training step; its cost, the mean over its batch. */
-err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, double *ret_cost, struct error *err);
+/* Takes a training step. */
+err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, struct step_result *ret,
+                      struct error *err);
+/* The learning rate of a step. */
+double session_rate(const struct session *s, int64_t step);
 /* The mean cost of the validation rows: of each batch, weighted by its rows. */
 err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err);
 /* Keeps what is trained as it stands after so many steps. */

@@ -65,11 +65,58 @@ static err_code differentiate(struct step_graph *s, const node_id *leaves, bool 
     return code;
 }
 
-/* Appends the update of each parameter that the cost depends on, with leaves for its states. */
-static err_code append_updates(struct step_graph *s, const struct optimizer *o, const node_id *leaves,
-                               const node_id *gradients, struct error *err)
+/* ---- the gradient's norm ---- */
+
+/* The root of the sum of all squares; of no gradients 0. */
+static node_id gradient_norm(struct builder *b, const node_id *gradients, size_t count)
 {
+    node_id sum = NODE_NONE;
+    for (size_t p = 0; p < count; p++) {
+        if (gradients[p] == NODE_NONE)
+            continue;
+        const struct shape shape = build_shape(b, gradients[p]);
+        int64_t axes[RANK_MAX];
+        for (int axis = 0; axis < shape.rank; axis++)
+            axes[axis] = axis;
+        node_id squares = build_unary(b, OP_Square, gradients[p]);
+        node_id part =
+            shape.rank > 0 ? build_reduce(b, OP_ReduceSum, squares, axes, (size_t)shape.rank, false) : squares;
+        sum = sum == NODE_NONE ? part : build_binary(b, OP_Add, sum, part);
+    }
+    return sum == NODE_NONE ? build_scalar(b, 0) : build_unary(b, OP_Sqrt, sum);
+}
+
+/* All gradients times min(1, most / (norm + 1e-6)): Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent
+ * neural networks", 2013, with PyTorch's addend. */
+static void clip(struct builder *b, node_id norm, double most, node_id *gradients, size_t count)
+{
+    node_id ratio =
+        build_binary(b, OP_Div, build_scalar(b, most), build_binary(b, OP_Add, norm, build_scalar(b, 1e-6)));
+    node_id factor = build_binary(b, OP_Min, ratio, build_scalar(b, 1));
+    for (size_t p = 0; p < count; p++)
+        if (gradients[p] != NODE_NONE)
+            gradients[p] = build_binary(b, OP_Mul, gradients[p], factor);
+}
+
+/* ---- the updates ---- */
+
+static void leave_frozen(const struct model *m, const struct train_spec *spec, node_id *gradients)
+{
+    for (size_t p = 0; p < m->parameter_count; p++)
+        for (size_t i = 0; i < spec->freeze_count; i++)
+            if (strcmp(graph_node(m->graph, m->parameters[p].node)->name, spec->freeze[i]) == 0)
+                gradients[p] = NODE_NONE;
+}
+
+/* Appends the update of each parameter that has a gradient, with leaves for its states. */
+static err_code append_updates(struct step_graph *s, const struct train_spec *spec, const node_id *leaves,
+                               node_id *gradients, struct error *err)
+{
+    const struct optimizer *o = &spec->optimizer;
     struct builder b = {.graph = s->graph, .err = err};
+    s->norm = gradient_norm(&b, gradients, s->parameter_count);
+    if (spec->clip_gradient_norm > 0)
+        clip(&b, s->norm, spec->clip_gradient_norm, gradients, s->parameter_count);
     char name[LEAF_NAME_MAX];
     node_id scalars[OPTIMIZER_SCALARS_MAX], states[OPTIMIZER_STATES_MAX];
     for (size_t i = 0; i < optimizer_scalar_count(o); i++)
@@ -85,7 +132,7 @@ static err_code append_updates(struct step_graph *s, const struct optimizer *o, 
     return b.code;
 }
 
-static err_code build_step(struct step_graph *s, const struct model *m, const struct optimizer *o, int64_t batch,
+static err_code build_step(struct step_graph *s, const struct model *m, const struct train_spec *spec, int64_t batch,
                            bool with_adjoints, node_id *leaves, node_id *gradients, struct error *err)
 {
     node_id *map = NULL;
@@ -98,13 +145,17 @@ static err_code build_step(struct step_graph *s, const struct model *m, const st
         leaves[p] = map[m->parameters[p].node];
     free(map);
     code = differentiate(s, leaves, with_adjoints, gradients, err);
-    return code == ERR_ok ? append_updates(s, o, leaves, gradients, err) : code;
+    if (code != ERR_ok)
+        return code;
+    leave_frozen(m, spec, gradients);
+    return append_updates(s, spec, leaves, gradients, err);
 }
 
-err_code step_graph_make(const struct model *m, const struct optimizer *o, int64_t batch, bool with_adjoints,
+err_code step_graph_make(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_adjoints,
                          struct step_graph *ret, struct error *err)
 {
-    struct step_graph s = {.parameter_count = m->parameter_count, .stride = 1 + optimizer_state_count(o)};
+    struct step_graph s = {.parameter_count = m->parameter_count,
+                           .stride = 1 + optimizer_state_count(&spec->optimizer)};
     size_t update_count = s.parameter_count * s.stride;
     node_id *leaves = calloc(s.parameter_count + 1, sizeof *leaves);
     node_id *gradients = calloc(s.parameter_count + 1, sizeof *gradients);
@@ -114,7 +165,7 @@ err_code step_graph_make(const struct model *m, const struct optimizer *o, int64
         code = no_memory(err);
     } else {
         memset(s.updates, 0xff, update_count * sizeof *s.updates);
-        code = build_step(&s, m, o, batch, with_adjoints, leaves, gradients, err);
+        code = build_step(&s, m, spec, batch, with_adjoints, leaves, gradients, err);
     }
     free(leaves);
     free(gradients);
@@ -140,7 +191,7 @@ struct wanted {
     node_id *outputs; /* ids before simplification, then after */
     struct plan_shared *shared;
     node_id *gathered;
-    size_t output_count, gathered_count;
+    size_t output_count, shared_count, gathered_count;
 };
 
 static bool wanted_new(struct wanted *w, size_t outputs_max, size_t inputs_max)
@@ -160,19 +211,19 @@ static void wanted_clear(struct wanted *w)
     free(w->gathered);
 }
 
-/* Each output after the first lies where the parameter, or its state, does. */
-static void share_updates(const struct model *m, const struct step_graph *s, const struct graph *simple,
+/* Each output from `first` on lies where the parameter, or its state, does. */
+static void share_updates(const struct model *m, const struct step_graph *s, const struct graph *simple, size_t first,
                           struct wanted *w)
 {
     char name[LEAF_NAME_MAX];
-    size_t shared = 0;
     for (size_t p = 0; p < s->parameter_count; p++)
         for (size_t k = 0; k < s->stride; k++) {
             if (s->updates[p * s->stride + k] == NODE_NONE)
                 continue;
             const char *home = k > 0 ? state_leaf(p, k - 1, name) : graph_node(m->graph, m->parameters[p].node)->name;
-            w->shared[shared] = (struct plan_shared){.output = shared + 1, .input = graph_find(simple, home)};
-            shared++;
+            w->shared[w->shared_count] =
+                (struct plan_shared){.output = first + w->shared_count, .input = graph_find(simple, home)};
+            w->shared_count++;
         }
 }
 
@@ -191,7 +242,7 @@ static err_code plan_wanted(const struct model *m, const struct graph *simple, s
         .outputs = w->outputs,
         .output_count = w->output_count,
         .shared = w->shared,
-        .shared_count = w->output_count - 1,
+        .shared_count = w->shared_count,
         .gathered = w->gathered,
         .gathered_count = w->gathered_count,
         .training = training,
@@ -199,27 +250,30 @@ static err_code plan_wanted(const struct model *m, const struct graph *simple, s
     return plan_make(&spec, ret, err);
 }
 
-err_code step_plan(const struct model *m, const struct optimizer *o, int64_t batch, struct plan **ret,
-                   struct error *err)
+err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
+                   struct plan **ret, struct error *err)
 {
     struct step_graph s = {0};
     struct wanted w = {0};
     struct graph *simple = NULL;
-    err_code code = step_graph_make(m, o, batch, false, &s, err);
+    err_code code = step_graph_make(m, spec, batch, false, &s, err);
     if (code != ERR_ok)
         return code;
     size_t update_count = s.parameter_count * s.stride;
-    if (!wanted_new(&w, update_count + 1, m->input_count)) {
+    if (!wanted_new(&w, update_count + 2, m->input_count)) {
         code = no_memory(err);
         goto end;
     }
     w.outputs[w.output_count++] = s.cost;
+    if (with_norm)
+        w.outputs[w.output_count++] = s.norm;
+    const size_t first = w.output_count;
     for (size_t u = 0; u < update_count; u++)
         if (s.updates[u] != NODE_NONE)
             w.outputs[w.output_count++] = s.updates[u];
     code = graph_simplify(s.graph, w.outputs, w.output_count, &simple, w.outputs, err);
     if (code == ERR_ok) {
-        share_updates(m, &s, simple, &w);
+        share_updates(m, &s, simple, first, &w);
         code = plan_wanted(m, simple, &w, true, ret, err);
     }
 end:

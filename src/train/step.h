@@ -17,18 +17,20 @@ struct step_graph {
         *adjoints; /* if they were asked for: `forward` ids, the gradient of the cost by each; NODE_NONE: none flows */
     node_id *updates; /* parameter p and its states: updates[p * stride], ...; all NODE_NONE if the cost does not depend
                          on it */
+    node_id norm;     /* of the gradient by all parameters that are trained, before it is clipped */
     size_t parameter_count, stride;
 };
 
 /* The model must have a cost. with_adjoints: the gradient by every node, not only by the parameters. */
-err_code step_graph_make(const struct model *m, const struct optimizer *o, int64_t batch, bool with_adjoints,
+err_code step_graph_make(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_adjoints,
                          struct step_graph *ret, struct error *err);
 void step_graph_clear(struct step_graph *s);
 
-/* The plan of a training step: output 0 is the cost, the others are written where the parameters and their states lie.
- * The model's inputs are gathered. A state is a leaf of the plan only if the cost depends on its parameter. */
-err_code step_plan(const struct model *m, const struct optimizer *o, int64_t batch, struct plan **ret,
-                   struct error *err);
+/* The plan of a training step: output 0 is the cost, with_norm output 1 the norm of the gradient, the others are
+ * written where the parameters and their states lie, with the same bits whether with the norm or without. The model's
+ * inputs are gathered. A state is a leaf of the plan only if the cost depends on its parameter. */
+err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
+                   struct plan **ret, struct error *err);
 /* The plan of the cost alone, without training (Dropout is the identity). */
 err_code cost_plan(const struct model *m, int64_t batch, struct plan **ret, struct error *err);
 

@@ -258,7 +258,7 @@ err_code trace_step(struct session *s, int64_t step, struct text *out, struct er
     if (roots == NULL)
         code = error_set(err, ERR_out_of_memory, "no memory to trace a step");
     if (code == ERR_ok)
-        code = step_graph_make(s->model, &s->spec.optimizer, s->layout.batch[phase], true, &t.graph, err);
+        code = step_graph_make(s->model, &s->spec, s->layout.batch[phase], true, &t.graph, err);
     if (code == ERR_ok && !trace_reserve(&t))
         code = error_set(err, ERR_out_of_memory, "no memory to trace a step");
     if (code == ERR_ok) {

@@ -74,22 +74,23 @@ static bool at_epoch_end(const struct trainer *t)
     return t->now.step % t->session.layout.steps_per_epoch == 0;
 }
 
-static err_code take_step(struct trainer *t, const atomic_bool *cancel, struct error *err)
+static err_code take_step(struct trainer *t, const atomic_bool *cancel, double *ret_norm, struct error *err)
 {
     struct session *s = &t->session;
-    double cost;
-    int64_t done = t->now.step % s->layout.steps_per_epoch * s->layout.batch[PHASE_STEP];
+    struct step_result result;
+    int64_t done = t->now.step % s->layout.steps_per_epoch * s->layout.whole;
     int64_t rows = s->layout.training - done;
-    if (rows > s->layout.batch[PHASE_STEP])
-        rows = s->layout.batch[PHASE_STEP];
-    err_code code = session_step(s, t->now.step, cancel, &cost, err);
+    if (rows > s->layout.whole)
+        rows = s->layout.whole;
+    err_code code = session_step(s, t->now.step, cancel, &result, err);
     if (code != ERR_ok)
         return code;
     t->now.step++;
-    if (!isfinite(cost))
+    if (!isfinite(result.cost))
         return replay(s, t->now.step, cancel, err);
-    mean_add(&t->now.since_point, cost, rows);
-    mean_add(&t->now.since_epoch, cost, rows);
+    mean_add(&t->now.since_point, result.cost, rows);
+    mean_add(&t->now.since_epoch, result.cost, rows);
+    *ret_norm = result.norm;
     return ERR_ok;
 }
 
@@ -110,10 +111,10 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
                          bool *ret_has_point, struct error *err)
 {
     const struct session *s = &t->session;
-    double validation_cost = NAN;
+    double validation_cost = NAN, norm = NAN;
     bool due = false;
     for (int64_t taken = 0; taken < max_steps && !due && !trainer_finished(t); taken++) {
-        err_code code = take_step(t, cancel, err);
+        err_code code = take_step(t, cancel, &norm, err);
         if (code == ERR_ok && at_epoch_end(t))
             code = end_epoch(t, cancel, &validation_cost, err);
         if (code != ERR_ok)
@@ -126,8 +127,8 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
             .epoch = (t->now.step - 1) / s->layout.steps_per_epoch + 1,
             .cost = mean_take(&t->now.since_point),
             .validation_cost = validation_cost,
-            .learning_rate = s->spec.optimizer.learning_rate,
-            .gradient_norm = NAN,
+            .learning_rate = session_rate(s, t->now.step - 1),
+            .gradient_norm = norm,
         };
     *ret_has_point = due;
     return ERR_ok;

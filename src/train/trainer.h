@@ -6,10 +6,15 @@
 
 #include "graph/model.h"
 #include "train/optimizer.h"
+#include "train/schedule.h"
 #include <stdatomic.h>
 
 struct train_spec {
     struct optimizer optimizer;
+    struct schedule schedule;
+    double clip_gradient_norm; /* the gradient by all parameters together is scaled down to this norm; 0: never */
+    char *const *freeze;       /* names of parameters that stay as they are; borrowed */
+    size_t freeze_count;
     int64_t epochs;     /* 1 and up */
     int64_t batch_size; /* 1 and up; larger than the data: all of it */
     bool shuffle;
@@ -37,7 +42,7 @@ struct train_point {
     double cost;            /* mean over the rows since the point before: of each batch's cost, weighted by its rows */
     double validation_cost; /* NaN but at an epoch's end with validation; not finite where it overflows */
     double learning_rate;
-    double gradient_norm; /* NaN: not measured */
+    double gradient_norm; /* of the last step, by all parameters that are trained, before it is clipped */
 };
 
 struct train_size {

@@ -109,7 +109,7 @@ static void products_of_step(const struct loaded *l, struct product_list *ret)
     struct step_graph s = {0};
     struct graph *simple = NULL;
     struct error err = {0};
-    must(step_graph_make(l->model, &l->spec.optimizer, l->spec.batch_size, false, &s, &err), "no step", &err);
+    must(step_graph_make(l->model, &l->spec, l->spec.batch_size, false, &s, &err), "no step", &err);
     const size_t updates = s.parameter_count * s.stride;
     node_id *outputs = must_have(calloc(updates + 1, sizeof *outputs));
     size_t count = 0;

@@ -19,17 +19,26 @@ CASES = [
     ("Adam", {"learning_rate": 0.03, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "weight_decay": 0.05}),
     ("AdamW", {}),
     ("AdamW", {"learning_rate": 0.03, "beta1": 0.7, "beta2": 0.99, "epsilon": 1e-6, "weight_decay": 0.2}),
+    ("RMSprop", {}),
+    ("RMSprop", {"learning_rate": 0.02, "alpha": 0.9, "epsilon": 1e-5, "momentum": 0.6, "weight_decay": 0.05}),
+    ("RMSprop", {"learning_rate": 0.02, "alpha": 0.8, "epsilon": 1e-4, "momentum": 0.5, "centered": 1}),
+    ("Adagrad", {}),
+    ("Adagrad", {"learning_rate": 0.2, "learning_rate_decay": 0.03, "initial_accumulator": 0.1, "epsilon": 1e-5, "weight_decay": 0.02}),
 ]
 
 
 def make_optimizer(name, fields, parameters):
     """The optimizer, with gradd's names of fields; what is left out is PyTorch's default."""
-    words = {"learning_rate": "lr", "epsilon": "eps"}
+    words = {
+        "learning_rate": "lr", "epsilon": "eps", "learning_rate_decay": "lr_decay",
+        "initial_accumulator": "initial_accumulator_value",
+    }
     settings = {words.get(key, key): value for key, value in fields.items() if not key.startswith("beta")}
     if "beta1" in fields:
         settings["betas"] = (fields["beta1"], fields["beta2"])
-    if "nesterov" in settings:
-        settings["nesterov"] = bool(settings["nesterov"])
+    for flag in ("nesterov", "centered"):
+        if flag in settings:
+            settings[flag] = bool(settings[flag])
     return getattr(torch.optim, name)(parameters, **settings)
 
 

@@ -118,11 +118,11 @@ static void a_run_allocates_the_arena_that_its_plan_says(void **state)
     struct error err = {0};
     for (int64_t batch = 1; batch < 40; batch += 9)
         for (enum dtype dtype = DTYPE_FLOAT32; dtype <= DTYPE_FLOAT64; dtype++) {
-            const struct optimizer adam = optimizer_defaults(OPTIMIZER_ADAM);
+            const struct train_spec spec = {.optimizer = optimizer_defaults(OPTIMIZER_ADAM)};
             struct model *m = make_lesson(dtype, 13, 10);
             struct plan *plan = NULL;
             struct run *run = NULL;
-            assert_ok(step_plan(m, &adam, batch, &plan, &err), &err);
+            assert_ok(step_plan(m, &spec, batch, false, &plan, &err), &err);
             const size_t before = counted.live_aligned;
             assert_ok(run_new(plan, &run, &err), &err);
             assert_int_equal(counted.live_aligned - before, plan_arena_bytes(plan));

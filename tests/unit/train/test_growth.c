@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SMALL = 500, RATIO = 8, LARGE = RATIO * SMALL, PARAMETERS_MAX = 2 * LARGE, TRIES = 5 };
+enum { SMALL = 500, RATIO = 8, LARGE = RATIO * SMALL, PARAMETERS_MAX = 2 * LARGE, TRIES = 3 };
 
 /* A program over X (batch, 2) and y (batch, 2), and w (2) or W0, W1, ... of (2, 2). */
 typedef void writer(struct text *to, int n);

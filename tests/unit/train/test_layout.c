@@ -24,12 +24,13 @@ static void the_last_batch_is_what_is_left(void **state)
     (void)state;
     struct layout l = layout_of(plain, 10);
     assert_int_equal(l.batch[PHASE_STEP], 4);
-    assert_int_equal(l.batch[PHASE_STEP_REST], 2);
+    assert_int_equal(l.batch[PHASE_POINT_REST], 2);
     assert_int_equal(l.steps_per_epoch, 3);
     assert_int_equal(l.steps, 9);
+    assert_int_equal(l.batch[PHASE_POINT], 0); /* epochs end with the rest */
     assert_int_equal(l.batch[PHASE_VALIDATE], 0);
     l = layout_of(plain, 8);
-    assert_int_equal(l.batch[PHASE_STEP_REST], 0);
+    assert_int_equal(l.batch[PHASE_POINT_REST], 0);
     assert_int_equal(l.steps_per_epoch, 2);
 }
 
@@ -39,10 +40,12 @@ static void drop_last_drops_it(void **state)
     (void)state;
     spec.drop_last = true;
     struct layout l = layout_of(spec, 10);
-    assert_int_equal(l.batch[PHASE_STEP_REST], 0);
+    assert_int_equal(l.batch[PHASE_POINT_REST], 0);
     assert_int_equal(l.steps_per_epoch, 2);
     l = layout_of(spec, 3); /* fewer rows than a batch: all of them */
-    assert_int_equal(l.batch[PHASE_STEP], 3);
+    assert_int_equal(l.whole, 3);
+    assert_int_equal(l.batch[PHASE_POINT], 3);
+    assert_int_equal(l.batch[PHASE_STEP], 0); /* every step makes a point */
     assert_int_equal(l.steps_per_epoch, 1);
 }
 

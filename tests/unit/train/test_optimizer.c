@@ -94,7 +94,7 @@ static void compare_step(FILE *f, struct trainer *t, size_t parameter_count)
 
 static void agrees_with_pytorch(void **state)
 {
-    enum { CASES = 9, STEPS_SHOWN = 4 };
+    enum { CASES = 14, STEPS_SHOWN = 4 };
     const struct leaf leaves[] = {
         {"X", {2, {DIM_BATCH, IN}}}, {"y", {2, {DIM_BATCH, 1}}}, {"W1", {2, {IN, HIDDEN}}},
         {"b1", {1, {HIDDEN}}},       {"W2", {2, {HIDDEN, 1}}},   {"b2", {1, {1}}},

@@ -108,6 +108,8 @@ static void check_course(struct course *c, enum dtype dtype)
 static struct train_spec short_spec(struct optimizer optimizer)
 {
     return (struct train_spec){.optimizer = optimizer,
+                               .schedule = schedule_defaults(SCHEDULE_COSINE),
+                               .clip_gradient_norm = 0.7,
                                .epochs = 3,
                                .batch_size = 4,
                                .shuffle = true,
@@ -125,7 +127,8 @@ static void every_optimizer_resumes(void **state)
             continue;
         struct course c = {.spec = short_spec(optimizer_defaults(name))};
         c.spec.optimizer.learning_rate = 0.05;
-        c.spec.optimizer.momentum = name == OPTIMIZER_SGD ? 0.9 : 0;
+        c.spec.optimizer.momentum = 0.9;
+        c.spec.optimizer.centered = true;
         check_course(&c, i % 2 == 0 ? DTYPE_FLOAT32 : DTYPE_FLOAT64);
     }
 }
@@ -164,6 +167,7 @@ static void what_went_non_finite_is_not_worth_keeping(void **state)
     struct train_point point;
     bool has_point;
     (void)state;
+    c.spec.clip_gradient_norm = 0;
     c.model = make_lesson(DTYPE_FLOAT32, 5, 4);
     c.start = make_start(c.model, 10, 1);
     make_rows(c.model, ROWS, 2, &c.rows);

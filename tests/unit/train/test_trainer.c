@@ -134,7 +134,8 @@ static void points_have_means_over_rows(void **state)
     assert_int_equal(point.step, 2);
     assert_int_equal(point.epoch, 1);
     assert_same(point.cost, 3.5);
-    assert_true(isnan(point.validation_cost) && isnan(point.gradient_norm));
+    assert_true(isnan(point.validation_cost));
+    assert_same(point.gradient_norm, 0); /* of 0 * w */
     assert_same(point.learning_rate, 0.25);
     assert_int_equal(trainer_epoch(t), 0);
 
@@ -377,6 +378,8 @@ static void memory_is_what_was_measured(void **state)
     assert_ok(layout_make(&spec, 1000, &layout, &err), &err);
     assert_ok(train_plans_make(m, &spec, &layout, plans, &err), &err);
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
+        if (plans[phase] == NULL)
+            continue;
         plan_sizes += plan_bytes(plans[phase]);
         arenas += plan_arena_bytes(plans[phase]);
     }
