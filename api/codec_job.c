@@ -18,6 +18,8 @@ enum {
     LABEL_VALUE_MAX = 256, /* bytes */
     PRIORITY_MAX = 100,
     OPTIMIZER_FIELDS_MAX = 16, /* of one optimizer, with its name and the end */
+    SCHEDULE_FIELDS_MAX = 8,   /* of one schedule, likewise */
+    FREEZE_MAX = 10000,
 };
 
 struct reading {
@@ -156,8 +158,15 @@ static void take_binds(struct reading *r)
 
 /* ---- optimizer ---- */
 
-/* "greater than 0", "at least 0 and below 1": what the number must be. */
-static void range_text(const struct optimizer_field *f, struct text *to)
+/* What a number called `name` must be. */
+struct number_range {
+    const char *name;
+    double least, most; /* inclusive; `least_open`, `most_open`: exclusive */
+    bool least_open, most_open;
+};
+
+/* "greater than 0", "at least 0 and below 1" */
+static void range_text(const struct number_range *f, struct text *to)
 {
     char number[NUMBER_TEXT_MAX];
     number_print(f->least, number);
@@ -168,14 +177,14 @@ static void range_text(const struct optimizer_field *f, struct text *to)
     }
 }
 
-static bool in_range(const struct optimizer_field *f, double value)
+static bool in_range(const struct number_range *f, double value)
 {
     bool above = f->least_open ? value > f->least : value >= f->least;
     return above && (f->most_open ? value < f->most : value <= f->most);
 }
 
-static void take_optimizer_number(struct reading *r, const struct optimizer_field *f, const json_t *value,
-                                  const struct where *at, double *ret)
+static void take_number_in(struct reading *r, const struct number_range *f, const json_t *value, const struct where *at,
+                           double *ret)
 {
     double number;
     if (!read_number(value, at, &number, r->err))
@@ -198,11 +207,12 @@ static void take_optimizer_field(struct reading *r, const struct optimizer_field
 {
     struct where field_at = {.up = at, .key = f->name};
     void *member = (char *)&r->spec->train.optimizer + f->offset;
+    const struct number_range range = {f->name, f->least, f->most, f->least_open, f->most_open};
     const json_t *value = f->required ? required_field(object, f->name, at, r->err) : json_object_get(object, f->name);
     if (value && f->is_bool)
         (void)read_bool(value, &field_at, member, r->err);
     else if (value)
-        take_optimizer_number(r, f, value, &field_at, member);
+        take_number_in(r, &range, value, &field_at, member);
 }
 
 static void refuse_optimizer(struct reading *r, const char *name, const struct where *at)
@@ -265,7 +275,116 @@ static void take_optimizer(struct reading *r)
         refuse_optimizer(r, text, &name_at);
 }
 
+/* ---- schedule ---- */
+
+static void take_schedule_field(struct reading *r, const struct schedule_field *f, const json_t *object,
+                                const struct where *at)
+{
+    const struct where field_at = {.up = at, .key = f->name};
+    const json_t *value = f->required ? required_field(object, f->name, at, r->err) : json_object_get(object, f->name);
+    void *member = (char *)&r->spec->train.schedule + f->offset;
+    const struct number_range range = {f->name, f->least, f->most, f->least_open, false};
+    if (value && f->is_whole)
+        (void)read_whole(value, (int64_t)f->least, (int64_t)f->most, &field_at, member, r->err);
+    else if (value)
+        take_number_in(r, &range, value, &field_at, member);
+}
+
+static void take_schedule_fields(struct reading *r, const json_t *object, const struct where *at,
+                                 enum schedule_name name)
+{
+    const char *known[SCHEDULE_FIELDS_MAX] = {"name", "warmup_steps"};
+    const struct where warmup_at = {.up = at, .key = "warmup_steps"};
+    const json_t *warmup = json_object_get(object, "warmup_steps");
+    struct schedule *s = &r->spec->train.schedule;
+    size_t count = 2;
+    *s = schedule_defaults(name);
+    for (size_t i = 0; i < schedule_field_count && count < SCHEDULE_FIELDS_MAX - 1; i++)
+        if (schedule_fields[i].schedule == name)
+            known[count++] = schedule_fields[i].name;
+    (void)read_object(object, known, at, r->err);
+    if (warmup)
+        (void)read_whole(warmup, 0, WHOLE_MAX, &warmup_at, &s->warmup_steps, r->err);
+    for (size_t i = 0; i < schedule_field_count; i++)
+        if (schedule_fields[i].schedule == name)
+            take_schedule_field(r, &schedule_fields[i], object, at);
+}
+
+static void refuse_schedule(struct reading *r, const char *name, const struct where *at)
+{
+    struct guess guess = {.name = name};
+    struct text known = {0};
+    for (int i = 0; i < SCHEDULE_COUNT; i++) {
+        guess_offer(&guess, schedule_name((enum schedule_name)i));
+        text_printf(&known, "%s%s", i ? ", " : "", schedule_name((enum schedule_name)i));
+    }
+    if (guess.best)
+        mistake(r->err, ERR_invalid_value, at, "no schedule '%.64s'; did you mean '%s'?", name, guess.best);
+    else
+        mistake(r->err, ERR_invalid_value, at, "no schedule '%.64s'; there are %s", name, known.data ? known.data : "");
+    text_clear(&known);
+}
+
+static void take_schedule(struct reading *r)
+{
+    struct where at, name_at = {.up = &at, .key = "name"};
+    const json_t *value = field(r, "schedule", &at);
+    enum schedule_name name;
+    const char *text;
+    if (!value)
+        return;
+    if (!json_is_object(value)) {
+        mistake(r->err, ERR_wrong_type, &at, "this must be an object like {\"name\": \"cosine\"}, not %s",
+                json_kind(value));
+        return;
+    }
+    const json_t *given = required_field(value, "name", &at, r->err);
+    if (!given || !read_string(given, &name_at, &text, r->err))
+        return;
+    if (schedule_find(text, &name))
+        take_schedule_fields(r, value, &at, name);
+    else
+        refuse_schedule(r, text, &name_at);
+}
+
 /* ---- the rest ---- */
+
+static void take_clip(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "clip_gradient_norm", &at);
+    const struct number_range range = {"clip_gradient_norm", 0, DBL_MAX, true, false};
+    if (value)
+        take_number_in(r, &range, value, &at, &r->spec->train.clip_gradient_norm);
+}
+
+static void take_freeze(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "freeze", &at);
+    const size_t count = json_array_size(value);
+    if (!value)
+        return;
+    if (!json_is_array(value) || count > FREEZE_MAX) {
+        mistake(r->err, ERR_wrong_type, &at, "freeze is an array of at most %d names of parameters", FREEZE_MAX);
+        return;
+    }
+    r->spec->freeze = calloc(count + 1, sizeof *r->spec->freeze);
+    if (!r->spec->freeze) {
+        error_set(r->err, ERR_out_of_memory, NULL);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct where name_at = {.up = &at, .index = i};
+        const char *name;
+        if (!read_string(json_array_get(value, i), &name_at, &name, r->err))
+            continue;
+        r->spec->freeze[r->spec->freeze_count] = keep(r, name);
+        r->spec->freeze_count += r->spec->freeze[r->spec->freeze_count] != NULL;
+    }
+    r->spec->train.freeze = r->spec->freeze;
+    r->spec->train.freeze_count = r->spec->freeze_count;
+}
 
 static void take_validation(struct reading *r)
 {
@@ -373,9 +492,10 @@ static void take_labels(struct reading *r)
 
 static void take_job(struct reading *r)
 {
-    static const char *const known[] = {"model",   "dataset",  "bind",    "optimizer",    "epochs",    "batch_size",
-                                        "shuffle", "seed",     "record",  "on_nonfinite", "drop_last", "validation",
-                                        "labels",  "priority", "threads", "from_version", NULL};
+    static const char *const known[] = {
+        "model",   "dataset",      "bind",         "optimizer",          "epochs",     "batch_size", "shuffle",
+        "seed",    "record",       "on_nonfinite", "drop_last",          "validation", "labels",     "priority",
+        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     NULL};
     struct train_spec *train = &r->spec->train;
     int64_t seed = 0;
     *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
@@ -386,6 +506,9 @@ static void take_job(struct reading *r)
     take_name(r, "dataset", &r->spec->dataset);
     take_binds(r);
     take_optimizer(r);
+    take_schedule(r);
+    take_clip(r);
+    take_freeze(r);
     (void)required_field(r->body, "epochs", r->root, r->err);
     take_whole(r, "epochs", 1, WHOLE_MAX, &train->epochs);
     take_whole(r, "batch_size", 1, WHOLE_MAX, &train->batch_size);
@@ -461,6 +584,36 @@ static void put_optimizer(struct json *j, const struct optimizer *o)
     put_object_end(j);
 }
 
+static void put_schedule(struct json *j, const struct schedule *s)
+{
+    if (s->name == SCHEDULE_CONSTANT && s->warmup_steps == 0)
+        return;
+    put_key(j, "schedule");
+    put_object(j);
+    member_string(j, "name", schedule_name(s->name));
+    for (size_t i = 0; i < schedule_field_count; i++) {
+        const struct schedule_field *f = &schedule_fields[i];
+        const void *member = (const char *)s + f->offset;
+        if (f->schedule == s->name && f->is_whole)
+            member_whole(j, f->name, *(const int64_t *)member);
+        else if (f->schedule == s->name)
+            member_number(j, f->name, *(const double *)member);
+    }
+    member_whole(j, "warmup_steps", s->warmup_steps);
+    put_object_end(j);
+}
+
+static void put_freeze(struct json *j, const struct job_spec *spec)
+{
+    if (spec->freeze_count == 0)
+        return;
+    put_key(j, "freeze");
+    put_array(j);
+    for (size_t i = 0; i < spec->freeze_count; i++)
+        put_string(j, spec->freeze[i]);
+    put_array_end(j);
+}
+
 static char *canonical_text(const struct job_spec *spec)
 {
     const struct train_spec *train = &spec->train;
@@ -471,6 +624,10 @@ static char *canonical_text(const struct job_spec *spec)
     member_string(&j, "dataset", spec->dataset);
     put_binds(&j, spec);
     put_optimizer(&j, &train->optimizer);
+    put_schedule(&j, &train->schedule);
+    if (train->clip_gradient_norm > 0)
+        member_number(&j, "clip_gradient_norm", train->clip_gradient_norm);
+    put_freeze(&j, spec);
     member_whole(&j, "epochs", train->epochs);
     member_whole(&j, "batch_size", train->batch_size);
     member_bool(&j, "shuffle", train->shuffle);

@@ -2,7 +2,9 @@
 
 #include "base/size.h"
 #include "train/step.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct shape leaf_shape(const struct model *m, node_id leaf)
 {
@@ -37,7 +39,42 @@ static err_code check_inputs(const struct model *m, struct error *err)
     return code;
 }
 
-static err_code check_model(const struct model *m, struct error *err)
+static bool is_parameter(const struct model *m, const char *name)
+{
+    for (size_t p = 0; p < m->parameter_count; p++)
+        if (strcmp(leaf_name(m, m->parameters[p].node), name) == 0)
+            return true;
+    return false;
+}
+
+static bool is_frozen(const struct train_spec *spec, const char *name)
+{
+    for (size_t i = 0; i < spec->freeze_count; i++)
+        if (strcmp(spec->freeze[i], name) == 0)
+            return true;
+    return false;
+}
+
+static err_code check_frozen(const struct model *m, const struct train_spec *spec, struct error *err)
+{
+    err_code code = ERR_ok;
+    size_t trained = 0;
+    for (size_t i = 0; i < spec->freeze_count; i++) {
+        char pointer[32];
+        (void)snprintf(pointer, sizeof pointer, "/freeze/%zu", i);
+        if (!is_parameter(m, spec->freeze[i]))
+            code = error_add(err, ERR_unknown_name, (struct place){.pointer = pointer},
+                             "the model has no parameter '%.64s'", spec->freeze[i]);
+    }
+    for (size_t p = 0; p < m->parameter_count; p++)
+        trained += !is_frozen(spec, leaf_name(m, m->parameters[p].node));
+    if (trained == 0)
+        code = error_add(err, ERR_invalid_value, (struct place){.pointer = "/freeze"},
+                         "every parameter is frozen, so there is nothing to train");
+    return code;
+}
+
+static err_code check_model(const struct model *m, const struct train_spec *spec, struct error *err)
 {
     const struct place at_model = {.pointer = "/model"};
     if (m->cost == NODE_NONE)
@@ -50,7 +87,8 @@ static err_code check_model(const struct model *m, struct error *err)
         return error_add(err, ERR_no_cost, at_model, "the cost is %s; only a scalar can be minimised",
                          shape_text(cost, text));
     }
-    return check_inputs(m, err);
+    err_code inputs = check_inputs(m, err), frozen = check_frozen(m, spec, err);
+    return inputs != ERR_ok ? inputs : frozen;
 }
 
 /* ---- plans ---- */
@@ -59,7 +97,7 @@ err_code train_plans_make(const struct model *m, const struct train_spec *spec, 
                           struct plan *ret[PHASE_COUNT], struct error *err)
 {
     struct plan *plans[PHASE_COUNT] = {0};
-    err_code code = check_model(m, err);
+    err_code code = check_model(m, spec, err);
     for (int phase = 0; phase < PHASE_COUNT && code == ERR_ok; phase++) {
         if (l->batch[phase] == 0)
             continue;

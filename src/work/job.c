@@ -17,6 +17,9 @@ void job_spec_clear(struct job_spec *spec)
         free(spec->labels[i].key);
         free(spec->labels[i].value);
     }
+    for (size_t i = 0; i < spec->freeze_count; i++)
+        free(spec->freeze[i]);
+    free(spec->freeze);
     free(spec->labels);
     *spec = (struct job_spec){0};
 }

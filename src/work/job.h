@@ -22,6 +22,8 @@ struct job_spec {
     struct job_bind *binds; /* those written; inputs without one take the column of their name, untransformed */
     size_t bind_count;
     struct train_spec train;
+    char **freeze; /* train.freeze */
+    size_t freeze_count;
     int64_t from_version; /* 0: the newest at acceptance */
     int64_t priority;
     struct job_label *labels;

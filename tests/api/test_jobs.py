@@ -309,3 +309,37 @@ def test_model_without_cost(client):
     client.put("/v1/models/costless", json={key: value for key, value in MODEL.items() if key != "cost"})
     document = problem(client.post("/v1/jobs", json=job(model="costless")), 422, "invalid_job")
     assert document["errors"][0]["code"] == "no_cost"
+
+
+def test_schedule_clipping_and_freezing(client):
+    identity = submit(client, epochs=10, schedule={"name": "exponential", "factor": 0.5}, clip_gradient_norm=0.01,
+                      freeze=["b"], from_version=1)
+    body = wait(client, identity)
+    assert body["state"] == "succeeded", body
+    assert body["schedule"] == {"name": "exponential", "factor": 0.5, "warmup_steps": 0}
+    assert (body["clip_gradient_norm"], body["freeze"]) == (0.01, ["b"])
+    points = client.get(f"/v1/jobs/{identity}/costs").json()["points"]
+    assert [point["learning_rate"] for point in points] == [0.1 * 0.5**epoch for epoch in range(10)]
+    assert all(point["gradient_norm"] > 0.01 for point in points)
+    before = client.get("/v1/models/job-line/parameters?version=1").json()["parameters"]
+    after = client.get(f"/v1/models/job-line/parameters?version={body['version']}").json()["parameters"]
+    assert (before["b"] == after["b"], before["W"] == after["W"]) == (True, False)
+
+
+@pytest.mark.parametrize("optimizer", [
+    {"name": "RMSprop", "centered": True, "momentum": 0.5},
+    {"name": "Adagrad", "learning_rate": 0.5, "initial_accumulator": 0.1},
+])
+def test_optimizers(client, optimizer):
+    body = wait(client, submit(client, optimizer=optimizer, epochs=200, from_version=1))
+    assert body["state"] == "succeeded", body
+    assert optimizer.items() <= body["optimizer"].items()
+    points = client.get(f"/v1/jobs/{body['id']}/costs").json()["points"]
+    assert points[-1]["cost"] < 0.5 * points[0]["cost"]
+
+
+def test_frozen_parameters_must_be_there(client):
+    document = problem(client.post("/v1/jobs", json=job(freeze=["b", "c"])), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("unknown_name", "/freeze/1")]
+    document = problem(client.post("/v1/jobs", json=job(freeze=["b", "W"])), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/freeze")]

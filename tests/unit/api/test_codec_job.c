@@ -84,6 +84,13 @@ static void check_all_fields(const struct job_spec *s)
     assert_int_equal(s->train.record_every_steps, 7);
     assert_int_equal(s->label_count, 2);
     assert_string_equal(s->labels[1].value, "b:c d");
+    assert_int_equal(s->train.schedule.name, SCHEDULE_STEP);
+    assert_int_equal(s->train.schedule.every_epochs, 3);
+    assert_true(s->train.schedule.factor == 0.5);
+    assert_int_equal(s->train.schedule.warmup_steps, 10);
+    assert_true(s->train.clip_gradient_norm == 2.5);
+    assert_int_equal(s->train.freeze_count, 2);
+    assert_string_equal(s->train.freeze[1], "W2");
 }
 
 static void test_all_fields(void **state)
@@ -96,6 +103,8 @@ static void test_all_fields(void **state)
                " \"weight_decay\": 0.5}, \"batch_size\": 4, \"shuffle\": false, \"seed\": 9007199254740991,"
                "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"fail\","
                "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
+               "\"schedule\": {\"name\": \"step\", \"every_epochs\": 3, \"factor\": 0.5, \"warmup_steps\": 10},"
+               "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"],"
                "\"threads\": 1, \"from_version\": 2}");
     check_all_fields(&j.spec);
     assert_int_equal(j.spec.priority, -100);
@@ -176,6 +185,25 @@ static void test_mistakes_in_bind(void **state)
                    ERR_invalid_value, "/bind/X/transform");
 }
 
+static void test_mistakes_in_schedule(void **state)
+{
+    (void)state;
+    expect_mistake("{" LEAST ", \"schedule\": \"cosine\"}", ERR_wrong_type, "/schedule");
+    expect_mistake("{" LEAST ", \"schedule\": {}}", ERR_missing_field, "/schedule/name");
+    expect_mistake("{" LEAST ", \"schedule\": {\"name\": \"cosin\"}}", ERR_invalid_value, "/schedule/name");
+    expect_mistake("{" LEAST ", \"schedule\": {\"name\": \"step\", \"factor\": 0.5}}", ERR_missing_field,
+                   "/schedule/every_epochs");
+    expect_mistake("{" LEAST ", \"schedule\": {\"name\": \"cosine\", \"factor\": 0.5}}", ERR_unknown_field,
+                   "/schedule/factor");
+    expect_mistake("{" LEAST ", \"schedule\": {\"name\": \"exponential\", \"factor\": 0}}", ERR_out_of_range,
+                   "/schedule/factor");
+    expect_mistake("{" LEAST ", \"schedule\": {\"name\": \"constant\", \"warmup_steps\": -1}}", ERR_out_of_range,
+                   "/schedule/warmup_steps");
+    expect_mistake("{" LEAST ", \"clip_gradient_norm\": 0}", ERR_out_of_range, "/clip_gradient_norm");
+    expect_mistake("{" LEAST ", \"freeze\": \"W\"}", ERR_wrong_type, "/freeze");
+    expect_mistake("{" LEAST ", \"freeze\": [\"W\", 1]}", ERR_wrong_type, "/freeze/1");
+}
+
 static void test_mistakes_in_optimizer(void **state)
 {
     (void)state;
@@ -216,6 +244,7 @@ int main(void)
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_mistakes_in_bind),
+        cmocka_unit_test(test_mistakes_in_schedule),
         cmocka_unit_test(test_mistakes_in_optimizer),
         cmocka_unit_test(test_patch),
     };
