@@ -39,7 +39,7 @@ node_id compose_Tile(struct builder *b, const struct node *n, const node_id *in)
     int64_t before = 1, after = 1;
     for (size_t k = 0; k < rank; k++) {
         if (shape.dim[k] == 0)
-            return build_fill(b, 0, shape);
+            return build_fill(b, 0, n->shape);
         shape.dim[k] /= repeats[k];
         before *= shape.dim[k];
     }
