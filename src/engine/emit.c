@@ -422,8 +422,8 @@ static err_code emit_reduction(struct planner *p, const struct draft *d)
     return code != ERR_ok ? code : add_call(p, &call, refs);
 }
 
-/* The program that finishes a product's blocks; p[5] and on are its accesses, but for the block itself. */
-enum { PRODUCT_REFS = 5 };
+/* The program that finishes a product's blocks; p[4] and on are its accesses, but for the block itself. */
+enum { PRODUCT_REFS = 4 };
 static err_code add_finish(struct planner *p, const struct draft *d, struct long_product_args *args, struct call *call,
                            struct ref *refs)
 {
@@ -477,8 +477,8 @@ static err_code emit_product(struct planner *p, const struct draft *d)
         code = add_finish(p, d, args, &call, refs);
     const int64_t scratch = product_scratch(&args->product);
     if (code == ERR_ok && scratch > 0) {
-        refs[4].offset = 0;
-        code = planner_storage(p, scratch, args->element_bytes, &refs[4].base);
+        refs[3].offset = 0;
+        code = planner_storage(p, scratch, args->element_bytes, &refs[3].base);
     }
     call.args = args->is_long ? (const void *)args : &args->product;
     call.execute = args->is_long ? execute_long_product : NULL;

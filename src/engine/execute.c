@@ -79,7 +79,7 @@ err_code execute_long_product(const struct call *c, void *const *p, const struct
     if (g->batch_rank == 0)
         return execute_blocks(c, l, p, frame, err);
     for (;;) {
-        void *pointers[] = {p[0], p[1], p[2], p[3], p[4]}; /* where there are batches, there is no finish */
+        void *pointers[] = {p[0], p[1], p[2], p[3]}; /* where there are batches, there is no finish */
         for (int operand = 0; operand < 3; operand++)
             for (int axis = 0; axis < g->batch_rank; axis++)
                 pointers[operand] =

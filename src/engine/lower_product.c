@@ -70,8 +70,8 @@ static err_code append_product(struct planner *p, const struct view *c, const st
     const bool narrow = g->n == 1;
     const struct step step = {.name = narrow ? "product_narrow" : "product",
                               .kernel = narrow ? p->plan->kernels->product_narrow : p->plan->kernels->product,
-                              .ref_count = 5,
-                              .refs = {view_ref(c), view_ref(a), view_ref(b), REF_NONE, REF_NONE}};
+                              .ref_count = 4,
+                              .refs = {view_ref(c), view_ref(a), view_ref(b), REF_NONE}};
     const double flops = 2 * (double)view_elements(c) * (double)g->k;
     p->plan->flops += flops;
     args.is_long = flops > LONG_PRODUCT;

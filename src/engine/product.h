@@ -1,10 +1,10 @@
 /* Matrix products: what their kernels are told, and what planning may ask about them.
  *
- * c (m, n) = a (m, k) times b (k, n), plus bias (n) if there is one, for each index of the batch axes. `product` sums
+ * c (m, n) = a (m, k) times b (k, n), for each index of the batch axes. `product` sums
  * every element in the order of k by fused multiply-add; `product_narrow`, where n is 1, in 16 virtual lanes. How c is
  * cut into blocks never shows in the result.
  *
- * p: c, a, b, bias or NULL, scratch of product_scratch elements (NULL where that is 0), and whatever `finish` reads.
+ * p: c, a, b, scratch of product_scratch elements (NULL where that is 0), and whatever `finish` reads.
  *
  * A finished block of c is handed to `finish` while it is in cache. Where nothing but `finish` needs the product itself
  * (`c_kept` is false), c may be NULL, and blocks are made in the scratch. */
@@ -20,7 +20,9 @@ typedef void (*block_fn)(const void *args, void *const *p, int64_t row, int64_t 
 
 struct product_args {
     int64_t m, n, k;
-    int64_t row, column;                /* the first ones to compute: m and n count from there; p stays that of all */
+    /* The first ones to compute, of which `column` is a multiple of 16, and so is n but for the last columns: m and n
+     * count from there; p stays that of all. */
+    int64_t row, column;
     int64_t a_row, a_col, b_row, b_col; /* any strides, in elements */
     int64_t c_row;                      /* the columns of c are contiguous */
     /* The contiguous axis of c (a, b) may be written (read) up to a multiple of 64 bytes past its end; what stands
@@ -36,13 +38,13 @@ struct product_args {
 
 /* Columns that are packed at once, and how many of their rows; the most rows and columns of a block of c (NARROW_ROWS
  * and 1 in product_narrow). */
-enum { PANEL_COLUMNS = 64, PANEL_DEPTH = 512, BLOCK_ROWS = 96, BLOCK_COLUMNS = PANEL_COLUMNS, NARROW_ROWS = 1024 };
+enum { PANEL_COLUMNS = 64, PANEL_DEPTH = 1024, BLOCK_ROWS = 96, BLOCK_COLUMNS = PANEL_COLUMNS, NARROW_ROWS = 1024 };
 
 /* Whether product copies panels of b to its scratch: when its rows are not contiguous, or when many rows of a read a b
- * that L1 does not hold. */
+ * that L1 does not hold and whose rows lie on a page each. */
 static inline bool product_packs(const struct product_args *g)
 {
-    return g->b_col != 1 || (g->m >= 32 && g->k * g->n > 8192);
+    return g->b_col != 1 || (g->m >= 32 && g->k * g->n > 8192 && g->b_row >= 512);
 }
 
 /* Elements of scratch for packed panels. */
@@ -50,7 +52,8 @@ static inline int64_t product_panel(const struct product_args *g)
 {
     if (g->n == 1)
         return g->b_row != 1 ? (g->k + 15) / 16 * 16 : 0;
-    return product_packs(g) ? PANEL_COLUMNS * (g->k < PANEL_DEPTH ? g->k : PANEL_DEPTH) : 0;
+    const int64_t columns = g->n < PANEL_COLUMNS ? (g->n + 15) / 16 * 16 : PANEL_COLUMNS;
+    return product_packs(g) ? columns * (g->k < PANEL_DEPTH ? g->k : PANEL_DEPTH) : 0;
 }
 
 /* Elements from row to row of a block in scratch. */

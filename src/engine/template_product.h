@@ -2,17 +2,22 @@
  *
  * Every element of the result has one accumulator, which takes a[i,0] b[0,j], a[i,1] b[1,j], ... in this order by fused
  * multiply-add; so blocking is free to be whatever is fast. A tile of `rows` times `vectors` accumulators stays in
- * registers while k runs. Columns are taken in panels of PANEL_COLUMNS; when b is not read row by row, or is read often
- * enough, the panel is first copied, PANEL_DEPTH rows at a time, to contiguous scratch that is padded with zeros. */
+ * registers while k runs; the columns of a tile are a strip, PANEL_COLUMNS a panel. When b is not read row by row, or
+ * its rows lie far apart, a panel is first copied, PANEL_DEPTH rows at a time, to contiguous scratch: strip after
+ * strip, padded to whole vectors. Unless k is deeper than that, it is copied once for all rows of a. */
 #include "engine/product.h"
 #include "engine/vector.h"
 
+/* The most vectors of a tile, and its most rows: accumulators, with a row of b and an element of a, fill the registers,
+ * and more than eight addresses of rows of a would fill the others. */
 #undef TILE_VECTORS
-#if VECTOR_BYTES == 32 || !(defined(__AVX512F__) || defined(__ARM_NEON))
-#define TILE_VECTORS 2 /* sixteen registers */
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+#define TILE_VECTORS 4 /* thirty-two registers */
 #else
-#define TILE_VECTORS 4 /* thirty-two */
+#define TILE_VECTORS 2 /* sixteen */
 #endif
+#undef TILE_ROWS
+#define TILE_ROWS 8
 
 /* Where a tile stands, and what it reads. */
 typedef struct {
@@ -22,19 +27,37 @@ typedef struct {
     int64_t b_row;
     REAL *c;
     int64_t c_row;
-    const REAL *bias; /* added after the sum; or NULL */
     int64_t k;
-    int last;    /* columns of the last vector, 1 to WIDTH */
-    bool resume; /* c holds the sum so far */
-    bool padded; /* b may be read up to whole vectors */
+    int64_t last; /* columns of the last vector, 1 to WIDTH */
+    bool resume;  /* c holds the sum so far */
+    /* The last vector of b may be read whole, that of c be written. */
+    bool b_whole, c_whole;
 } V(tile_args);
+
+/* acc += a b. */
+INLINE void V(tile_sum)(const V(tile_args) * t, int64_t rows, int64_t vectors, bool b_whole,
+                        VEC acc[TILE_ROWS][TILE_VECTORS])
+{
+    const REAL *a = t->a;
+    const REAL *b = t->b;
+    for (int64_t k = 0; k < t->k; k++, a += t->a_col, b += t->b_row) {
+        VEC row[TILE_VECTORS];
+#pragma GCC unroll 4
+        for (int64_t v = 0; v < vectors; v++)
+            row[v] = b_whole || v < vectors - 1 ? V(load)(b + v * WIDTH) : V(load_partial)(b + v * WIDTH, t->last);
+#pragma GCC unroll 8
+        for (int64_t r = 0; r < rows; r++)
+#pragma GCC unroll 4
+            for (int64_t v = 0; v < vectors; v++)
+                acc[r][v] = V(fma)(V(splat)(a[r * t->a_row]), row[v], acc[r][v]);
+    }
+}
 
 INLINE void V(tile)(const V(tile_args) * t, int64_t rows, int64_t vectors)
 {
-    VEC acc[12][TILE_VECTORS];
-    const bool partial = t->last < WIDTH;
-    const int64_t whole = partial ? vectors - 1 : vectors;
-#pragma GCC unroll 12
+    VEC acc[TILE_ROWS][TILE_VECTORS];
+    const int64_t whole = t->last < WIDTH && !t->c_whole ? vectors - 1 : vectors;
+#pragma GCC unroll 8
     for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int64_t v = 0; v < vectors; v++) {
@@ -43,90 +66,80 @@ INLINE void V(tile)(const V(tile_args) * t, int64_t rows, int64_t vectors)
             if (t->resume)
                 acc[r][v] = v < whole ? V(load)(c) : V(load_partial)(c, t->last);
         }
-    const REAL *a = t->a;
-    const REAL *b = t->b;
-    if (partial && !t->padded)
-        for (int64_t k = 0; k < t->k; k++, a += t->a_col, b += t->b_row) {
-            VEC row[TILE_VECTORS];
-#pragma GCC unroll 4
-            for (int64_t v = 0; v < vectors - 1; v++)
-                row[v] = V(load)(b + v * WIDTH);
-            row[vectors - 1] = V(load_partial)(b + (vectors - 1) * WIDTH, t->last);
-#pragma GCC unroll 12
-            for (int64_t r = 0; r < rows; r++)
-#pragma GCC unroll 4
-                for (int64_t v = 0; v < vectors; v++)
-                    acc[r][v] = V(fma)(V(splat)(a[r * t->a_row]), row[v], acc[r][v]);
-        }
+    if (t->last == WIDTH || t->b_whole)
+        V(tile_sum)(t, rows, vectors, true, acc);
     else
-        for (int64_t k = 0; k < t->k; k++, a += t->a_col, b += t->b_row) {
-            VEC row[TILE_VECTORS];
-#pragma GCC unroll 4
-            for (int64_t v = 0; v < vectors; v++)
-                row[v] = V(load)(b + v * WIDTH);
-#pragma GCC unroll 12
-            for (int64_t r = 0; r < rows; r++)
-#pragma GCC unroll 4
-                for (int64_t v = 0; v < vectors; v++)
-                    acc[r][v] = V(fma)(V(splat)(a[r * t->a_row]), row[v], acc[r][v]);
-        }
-#pragma GCC unroll 12
+        V(tile_sum)(t, rows, vectors, false, acc);
+#pragma GCC unroll 8
     for (int64_t r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int64_t v = 0; v < vectors; v++) {
             REAL *c = t->c + r * t->c_row + v * WIDTH;
-            const int64_t count = v < whole ? WIDTH : t->last;
-            if (t->bias != NULL)
-                acc[r][v] = acc[r][v] + V(load_partial)(t->bias + v * WIDTH, count);
-            if (count == WIDTH)
+            if (v < whole)
                 V(store)(c, acc[r][v]);
             else
-                V(store_partial)(c, acc[r][v], count);
+                V(store_partial)(c, acc[r][v], t->last);
         }
 }
 
-/* m rows of `vectors` columns, in tiles of `most` rows, then of 4, 2 and 1. */
-INLINE void V(strip)(V(tile_args) t, int64_t m, int64_t most, int64_t vectors)
+/* m rows of `vectors` columns, in tiles of about as many rows each: few rows do not keep the processor busy. */
+INLINE void V(strip)(V(tile_args) t, int64_t m, int64_t vectors)
 {
-    int64_t i = 0;
-#define TILES(rows)                                                                                                    \
-    for (; i + (rows) <= m; i += (rows), t.a += (rows)*t.a_row, t.c += (rows)*t.c_row)                                 \
-        V(tile)(&t, rows, vectors);
-    TILES(most)
-    TILES(4)
-    TILES(2)
-    TILES(1)
-#undef TILES
+    const int64_t most = vectors == TILE_VECTORS ? 6 : TILE_ROWS;
+    for (int64_t tiles = (m + most - 1) / most; tiles > 0; tiles--) {
+        const int64_t rows = tiles == 1 ? m : (int64_t)(((uint32_t)m + (uint32_t)tiles - 1) / (uint32_t)tiles);
+        switch (rows) {
+#define TILE(count)                                                                                                    \
+    case count:                                                                                                        \
+        if (count <= most)                                                                                             \
+            V(tile)(&t, count, vectors);                                                                               \
+        break;
+            TILE(1)
+            TILE(2)
+            TILE(3)
+            TILE(4)
+            TILE(5)
+            TILE(6)
+            TILE(7)
+            TILE(8)
+#undef TILE
+        default:
+            break;
+        }
+        t.a += rows * t.a_row;
+        t.c += rows * t.c_row;
+        m -= rows;
+    }
 }
 
+#define STRIP(vectors)                                                                                                 \
+    static void V(strip_##vectors)(V(tile_args) t, int64_t m)                                                          \
+    {                                                                                                                  \
+        V(strip)(t, m, vectors);                                                                                       \
+    }
+STRIP(1)
+STRIP(2)
 #if TILE_VECTORS == 4
-#define STRIP(vectors, most)                                                                                           \
-    static void V(strip_##vectors)(V(tile_args) t, int64_t m)                                                          \
-    {                                                                                                                  \
-        V(strip)(t, m, most, vectors);                                                                                 \
-    }
-STRIP(1, 12)
-STRIP(2, 12)
-STRIP(3, 8)
-STRIP(4, 6)
-#else
-#define STRIP(vectors, most)                                                                                           \
-    static void V(strip_##vectors)(V(tile_args) t, int64_t m)                                                          \
-    {                                                                                                                  \
-        V(strip)(t, m, most, vectors);                                                                                 \
-    }
-STRIP(1, 8)
-STRIP(2, 6)
+STRIP(3)
+STRIP(4)
 #endif
 #undef STRIP
 
-/* m rows of n (1 to PANEL_COLUMNS) columns. */
-static void V(panel)(V(tile_args) t, int64_t m, int64_t n)
+/* Vectors of the next strip where n columns are left. */
+INLINE int64_t V(strip_vectors)(int64_t n)
+{
+    return n >= (int64_t)TILE_VECTORS * WIDTH ? TILE_VECTORS : (n + WIDTH - 1) / WIDTH;
+}
+
+/* m rows of n (1 to PANEL_COLUMNS) columns. `packed`: b is what V(pack) made. */
+static void V(panel)(V(tile_args) t, int64_t m, int64_t n, bool packed)
 {
     while (n > 0) {
-        const int vectors = n >= (int64_t)TILE_VECTORS * WIDTH ? TILE_VECTORS : (int)((n + WIDTH - 1) / WIDTH);
-        const int64_t columns = n < (int64_t)vectors * WIDTH ? n : (int64_t)vectors * WIDTH;
-        t.last = (int)(columns - (int64_t)(vectors - 1) * WIDTH);
+        const int64_t vectors = V(strip_vectors)(n);
+        const int64_t columns = n < vectors * WIDTH ? n : vectors * WIDTH;
+        t.last = columns - (vectors - 1) * WIDTH;
+        if (packed)
+            t.b_row = vectors * WIDTH;
         switch (vectors) {
         case 1:
             V(strip_1)(t, m);
@@ -144,69 +157,130 @@ static void V(panel)(V(tile_args) t, int64_t m, int64_t n)
             break;
         }
         n -= columns;
-        t.b += columns;
+        t.b += packed ? t.k * t.b_row : columns;
         t.c += columns;
-        if (t.bias != NULL)
-            t.bias += columns;
     }
 }
 
-/* Copies depth rows of n (1 to PANEL_COLUMNS) columns of b to rows of PANEL_COLUMNS in scratch, padded with zeros to
- * whole vectors. */
-static void V(pack)(REAL *scratch, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth, int64_t n)
+/* Lane i of vector j becomes lane j of vector i. */
+INLINE void V(transpose)(VEC x[WIDTH])
 {
-    const int64_t padded = (n + WIDTH - 1) / WIDTH * WIDTH;
-    enum { BLOCK = 16 };
-    if (b_col == 1) {
-        for (int64_t k = 0; k < depth; k++) {
-            __builtin_memcpy(scratch + k * PANEL_COLUMNS, b + k * b_row, (size_t)n * sizeof *b);
-            for (int64_t j = n; j < padded; j++)
-                scratch[k * PANEL_COLUMNS + j] = 0;
+    VEC y[WIDTH];
+#define LOW(i) ((i) / 2 + (i) % 2 * WIDTH)
+#define HIGH(i) (LOW(i) + WIDTH / 2)
+#if WIDTH == 16
+#define SHUFFLE(a, b, lane)                                                                                            \
+    __builtin_shufflevector(a, b, lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7), lane(8),     \
+                            lane(9), lane(10), lane(11), lane(12), lane(13), lane(14), lane(15))
+#elif WIDTH == 8
+#define SHUFFLE(a, b, lane)                                                                                            \
+    __builtin_shufflevector(a, b, lane(0), lane(1), lane(2), lane(3), lane(4), lane(5), lane(6), lane(7))
+#elif WIDTH == 4
+#define SHUFFLE(a, b, lane) __builtin_shufflevector(a, b, lane(0), lane(1), lane(2), lane(3))
+#else
+#define SHUFFLE(a, b, lane) __builtin_shufflevector(a, b, lane(0), lane(1))
+#endif
+#pragma GCC unroll 4
+    for (int round = 1; round < WIDTH; round *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < WIDTH / 2; i++) {
+            y[2 * i] = SHUFFLE(x[i], x[i + WIDTH / 2], LOW);
+            y[2 * i + 1] = SHUFFLE(x[i], x[i + WIDTH / 2], HIGH);
         }
+#pragma GCC unroll 16
+        for (int i = 0; i < WIDTH; i++)
+            x[i] = y[i];
+    }
+#undef SHUFFLE
+#undef LOW
+#undef HIGH
+}
+
+/* Copies `depth` rows of the next vector of b, of which `count` (1 to WIDTH) columns count, to rows of `row` elements.
+ */
+INLINE void V(pack_vector)(REAL *to, int64_t row, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth,
+                           int64_t count)
+{
+    int64_t k = 0;
+    if (b_col == 1) {
+        for (; k < depth; k++)
+            V(store)
+        (to + k * row, count == WIDTH ? V(load)(b + k * b_row) : V(load_partial)(b + k * b_row, count));
         return;
     }
-    for (int64_t start = 0; start < depth; start += BLOCK) {
-        const int64_t end = start + BLOCK < depth ? start + BLOCK : depth;
-        for (int64_t j = 0; j < n; j++)
-            for (int64_t k = start; k < end; k++)
-                scratch[k * PANEL_COLUMNS + j] = b[k * b_row + j * b_col];
-        for (int64_t j = n; j < padded; j++)
-            for (int64_t k = start; k < end; k++)
-                scratch[k * PANEL_COLUMNS + j] = 0;
+    if (b_row == 1)
+        for (; k + WIDTH <= depth; k += WIDTH) {
+            VEC x[WIDTH];
+#pragma GCC unroll 16
+            for (int64_t j = 0; j < WIDTH; j++)
+                x[j] = V(load)(b + (j < count ? j : 0) * b_col + k);
+            V(transpose)(x);
+#pragma GCC unroll 16
+            for (int64_t i = 0; i < WIDTH; i++)
+                V(store)(to + (k + i) * row, x[i]);
+        }
+    for (; k < depth; k++)
+        for (int64_t j = 0; j < WIDTH; j++)
+            to[k * row + j] = b[k * b_row + (j < count ? j : 0) * b_col];
+}
+
+/* Copies depth rows of n (1 to PANEL_COLUMNS) columns of b to scratch, strip after strip. What stands in columns past n
+ * is meaningless. */
+static void V(pack)(REAL *scratch, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth, int64_t n)
+{
+    while (n > 0) {
+        const int64_t vectors = V(strip_vectors)(n);
+        for (int64_t v = 0; v < vectors && n > 0; v++, n -= WIDTH, b += WIDTH * b_col)
+            V(pack_vector)
+        (scratch + v * WIDTH, vectors * WIDTH, b, b_row, b_col, depth, n < WIDTH ? n : WIDTH);
+        scratch += depth * vectors * WIDTH;
     }
 }
 
-INLINE void V(one_product)(const struct product_args *g, REAL *c, const REAL *a, const REAL *b, const REAL *bias,
-                           REAL *scratch)
+/* Columns `column` to column + n (1 to PANEL_COLUMNS of them) of the whole c, in blocks of `rows` rows, each to its
+ * place or to scratch, and from there to `finish`. a, b, c: element (0, 0). */
+INLINE void V(one_panel)(const struct product_args *g, void *const *p, REAL *c, const REAL *a, const REAL *b,
+                         int64_t column, int64_t n, int64_t rows)
 {
-    const bool pack = product_packs(g);
-    const int64_t depth_most = pack ? PANEL_DEPTH : g->k;
-    for (int64_t j = 0; j < g->n; j += PANEL_COLUMNS) {
-        const int64_t n = g->n - j < PANEL_COLUMNS ? g->n - j : PANEL_COLUMNS;
+    REAL *block = p[3];
+    REAL *panel = block + product_block(g);
+    const bool packs = product_packs(g);
+    const int64_t most = packs ? PANEL_DEPTH : g->k;
+    V(tile_args)
+    t = {.a_row = g->a_row,
+         .a_col = g->a_col,
+         .b_row = g->b_row,
+         .c_row = g->c_kept ? g->c_row : product_block_row(g),
+         .b_whole = packs || g->b_slack,
+         .c_whole = !g->c_kept || g->c_slack};
+    b += column * g->b_col;
+    if (packs && g->k <= most)
+        V(pack)(panel, b, g->b_row, g->b_col, g->k, n);
+    for (int64_t i = 0; i < g->m; i += rows) {
+        const int64_t row = g->row + i;
+        const int64_t m = g->m - i < rows ? g->m - i : rows;
         int64_t k = 0;
+        t.c = g->c_kept ? c + row * g->c_row + column : block;
         do {
-            const int64_t depth = g->k - k < depth_most ? g->k - k : depth_most;
-            V(tile_args)
-            t = {.a = a + k * g->a_col,
-                 .a_row = g->a_row,
-                 .a_col = g->a_col,
-                 .b = b + k * g->b_row + j * g->b_col,
-                 .b_row = g->b_row,
-                 .c_row = g->c_row,
-                 .bias = bias != NULL && k + depth == g->k ? bias + j : NULL,
-                 .k = depth,
-                 .resume = k > 0};
-            t.c = c + j;
-            if (pack) {
-                V(pack)(scratch, t.b, g->b_row, g->b_col, depth, n);
-                t.b = scratch;
-                t.b_row = PANEL_COLUMNS;
-                t.padded = true;
-            }
-            V(panel)(t, g->m, n);
-            k += depth;
+            t.k = g->k - k < most ? g->k - k : most;
+            t.a = a + row * g->a_row + k * g->a_col;
+            t.b = packs ? panel : b + k * g->b_row;
+            t.resume = k > 0;
+            if (packs && g->k > most)
+                V(pack)(panel, b + k * g->b_row, g->b_row, g->b_col, t.k, n);
+            V(panel)(t, m, n, packs);
+            k += t.k;
         } while (k < g->k);
+        if (g->finish != NULL)
+            g->finish(g->finish_args, p, row, m, column, n, t.c, t.c_row);
     }
+}
+
+INLINE void V(one_product)(const struct product_args *g, void *const *p, REAL *c, const REAL *a, const REAL *b)
+{
+    const int64_t rows = g->finish != NULL && g->m > BLOCK_ROWS ? BLOCK_ROWS : g->m;
+    for (int64_t j = 0; j < g->n; j += PANEL_COLUMNS)
+        V(one_panel)(g, p, c, a, b, g->column + j, g->n - j < PANEL_COLUMNS ? g->n - j : PANEL_COLUMNS, rows);
 }
 
 /* Moves the pointers to c, a and b to the next index of the batch axes; false after the last. */
@@ -232,58 +306,25 @@ INLINE bool V(no_batch)(const struct product_args *g)
     return false;
 }
 
-typedef void V(one_fn)(const struct product_args *g, REAL *c, const REAL *a, const REAL *b, const REAL *bias,
-                       REAL *scratch);
+typedef void V(one_fn)(const struct product_args *g, void *const *p, REAL *c, const REAL *a, const REAL *b);
 
-/* One block of c after the other, each to its place or to scratch, and from there to `finish`. */
-INLINE void V(finished_blocks)(const struct product_args *g, void *const *p, V(one_fn) * one, int64_t rows,
-                               int64_t columns)
-{
-    REAL *scratch = p[4];
-    REAL *panel = scratch + product_block(g);
-    for (int64_t j = 0; j < g->n; j += columns)
-        for (int64_t i = 0; i < g->m; i += rows) {
-            const int64_t row = g->row + i;
-            const int64_t column = g->column + j;
-            struct product_args piece = *g;
-            piece.m = g->m - i < rows ? g->m - i : rows;
-            piece.n = g->n - j < columns ? g->n - j : columns;
-            REAL *block = scratch;
-            if (g->c_kept) {
-                block = (REAL *)p[0] + row * g->c_row + column;
-            } else {
-                piece.c_row = columns;
-                piece.c_slack = true;
-            }
-            const REAL *bias = p[3];
-            one(&piece, block, (const REAL *)p[1] + row * g->a_row, (const REAL *)p[2] + column * g->b_col,
-                bias == NULL ? NULL : bias + column, panel);
-            g->finish(g->finish_args, p, row, piece.m, column, piece.n, block, piece.c_row);
-        }
-}
-
-/* The whole, for each index of the batch axes, or in blocks of that size where there is a finish. */
-INLINE void V(whole)(const struct product_args *g, void *const *p, V(one_fn) * one, int64_t rows, int64_t columns)
+/* The whole, for each index of the batch axes. */
+INLINE void V(whole)(const struct product_args *g, void *const *p, V(one_fn) * one)
 {
     int64_t at[RANK_MAX] = {0};
-    if (g->finish != NULL) {
-        V(finished_blocks)(g, p, one, rows, columns);
-        return;
-    }
+    REAL *c = p[0];
+    const REAL *a = p[1];
+    const REAL *b = p[2];
     if (V(no_batch)(g))
         return;
-    REAL *c = (REAL *)p[0] + g->row * g->c_row + g->column;
-    const REAL *a = (const REAL *)p[1] + g->row * g->a_row;
-    const REAL *b = (const REAL *)p[2] + g->column * g->b_col;
-    const REAL *bias = p[3];
     do
-        one(g, c, a, b, bias == NULL ? NULL : bias + g->column, p[4]);
-    while (V(next_batch)(g, at, &c, &a, &b));
+        one(g, p, c, a, b);
+    while (g->batch_rank > 0 && V(next_batch)(g, at, &c, &a, &b));
 }
 
 void FOR_ISA(V(product))(const void *args, void *const *p)
 {
-    V(whole)(args, p, V(one_product), BLOCK_ROWS, product_block_row(args));
+    V(whole)(args, p, V(one_product));
 }
 
 /* ---- n = 1: across lanes */
@@ -309,45 +350,135 @@ INLINE REAL V(dot)(const REAL *a, int64_t a_col, const REAL *b, int64_t k)
     return V(lanes_sum)(l);
 }
 
-/* `count` (1 to WIDTH) results at once, whose rows of a lie side by side (a_row = 1). */
-INLINE VEC V(dots)(const REAL *a, int64_t a_col, const REAL *b, int64_t k, int64_t count)
+/* Dot products of DOT_ROWS rows of a (a_col = 1) at once, up to the sums of virtual lanes that lie WIDTH apart; where
+ * there are fewer rows, the last one again. */
+enum { JOIN(DOT_ROWS, REAL_BITS) = WIDTH < 4 ? WIDTH : 4 };
+INLINE void V(dot_rows)(const REAL *a, int64_t a_row, const REAL *b, int64_t k, int64_t rows, VEC *ret)
 {
-    VEC lane[LANES];
-    for (int l = 0; l < LANES; l++) {
-        lane[l] = (VEC){0};
-        for (int64_t i = l; i < k; i += LANES) {
-            const VEC x = count == WIDTH ? V(load)(a + i * a_col) : V(load_partial)(a + i * a_col, count);
-            lane[l] = V(fma)(x, V(splat)(b[i]), lane[l]);
-        }
+    enum { ROWS = JOIN(DOT_ROWS, REAL_BITS) };
+    const REAL *row[ROWS];
+    V(lanes) l[ROWS];
+    int64_t i = 0;
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < ROWS; r++) {
+        row[r] = a + (r < rows ? r : rows - 1) * a_row;
+        l[r] = V(lanes_splat)(0);
     }
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] = lane[l] + lane[l + half];
-    return lane[0];
+    for (; i + LANES <= k; i += LANES)
+#pragma GCC unroll 8
+        for (int64_t v = 0; v < LANE_VECTORS; v++) {
+            const VEC y = V(load)(b + i + v * WIDTH);
+#pragma GCC unroll 4
+            for (int64_t r = 0; r < ROWS; r++)
+                l[r].v[v] = V(fma)(V(load)(row[r] + i + v * WIDTH), y, l[r].v[v]);
+        }
+#pragma GCC unroll 8
+    for (int64_t v = 0; v < LANE_VECTORS; v++) {
+        const int64_t left = V(left)(k - i - v * WIDTH);
+        if (left <= 0)
+            break;
+        const VEC y = V(load_partial)(b + i + v * WIDTH, left);
+#pragma GCC unroll 4
+        for (int64_t r = 0; r < ROWS; r++)
+            l[r].v[v] = V(fma)(V(load_partial)(row[r] + i + v * WIDTH, left), y, l[r].v[v]);
+    }
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < ROWS; r++) {
+        for (int half = LANE_VECTORS / 2; half > 0; half /= 2)
+            for (int v = 0; v < half; v++)
+                l[r].v[v] = l[r].v[v] + l[r].v[v + half];
+        ret[r] = l[r].v[0];
+    }
 }
 
-INLINE void V(one_narrow)(const struct product_args *g, REAL *c, const REAL *a, const REAL *b, const REAL *bias,
-                          REAL *scratch)
+/* WIDTH dot products at once; the sums across lanes are those of lanes_sum. */
+INLINE VEC V(dots_of_rows)(const REAL *a, int64_t a_row, const REAL *b, int64_t k, int64_t rows)
 {
-    if (g->b_row != 1) {
-        for (int64_t i = 0; i < g->k; i++)
-            scratch[i] = b[i * g->b_row];
-        b = scratch;
+    enum { ROWS = JOIN(DOT_ROWS, REAL_BITS) };
+    VEC sum[WIDTH];
+    for (int64_t r = 0; r < WIDTH; r += ROWS) {
+        const int64_t first = r < rows ? r : rows - 1;
+        V(dot_rows)(a + first * a_row, a_row, b, k, rows - first, sum + r);
     }
-    int64_t i = 0;
-    if (g->a_row == 1 && g->a_col != 1 && g->c_row == 1)
-        for (; i < g->m; i += WIDTH) {
-            const int64_t count = g->m - i < WIDTH ? g->m - i : WIDTH;
-            const VEC sum = V(dots)(a + i, g->a_col, b, g->k, count);
-            V(store_partial)(c + i, bias != NULL ? sum + V(splat)(*bias) : sum, count);
-        }
-    for (; i < g->m; i++) {
-        const REAL sum = V(dot)(a + i * g->a_row, g->a_col, b, g->k);
-        c[i * g->c_row] = bias != NULL ? sum + *bias : sum;
+#pragma GCC unroll 4
+    for (int half = WIDTH / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+        for (int r = 0; r < half; r++)
+            sum[r] = V(fold)(sum[r], sum[r + half], half);
+    return sum[0];
+}
+
+/* `count` (1 to WIDTH) results at once, whose rows of a lie side by side (a_row = 1). Virtual lanes are made four at a
+ * time, those that the tree adds first. */
+INLINE VEC V(dots)(const REAL *a, int64_t a_col, const REAL *b, int64_t k, int64_t count)
+{
+    enum { QUARTER = LANES / 4 };
+    VEC quarter[QUARTER];
+#pragma GCC unroll 4
+    for (int64_t l = 0; l < QUARTER; l++) {
+        VEC lane[4] = {(VEC){0}, (VEC){0}, (VEC){0}, (VEC){0}};
+        for (int64_t i = l; i < k; i += LANES)
+#pragma GCC unroll 4
+            for (int64_t q = 0; q < 4; q++) {
+                const int64_t at = i + q * QUARTER;
+                if (at >= k)
+                    break;
+                const REAL *x = a + at * a_col;
+                lane[q] = V(fma)(count == WIDTH ? V(load)(x) : V(load_partial)(x, count), V(splat)(b[at]), lane[q]);
+            }
+        quarter[l] = (lane[0] + lane[2]) + (lane[1] + lane[3]);
+    }
+    return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+}
+
+/* Rows `row` to row + m of c, which go to `c`. b is contiguous. */
+INLINE void V(narrow_block)(const struct product_args *g, REAL *c, int64_t c_row, const REAL *a, const REAL *b,
+                            int64_t m)
+{
+    for (int64_t i = 0; i < m; i += WIDTH) {
+        const int64_t count = m - i < WIDTH ? m - i : WIDTH;
+        const REAL *rows = a + i * g->a_row;
+        VEC sum;
+        if (g->a_row == 1 && g->a_col != 1)
+            sum = V(dots)(rows, g->a_col, b, g->k, count);
+        else if (g->a_col == 1 && count > 1)
+            sum = V(dots_of_rows)(rows, g->a_row, b, g->k, count);
+        else
+            for (int64_t r = 0; r < count; r++)
+                sum[r] = V(dot)(rows + r * g->a_row, g->a_col, b, g->k);
+        if (c_row == 1)
+            V(store_partial)(c + i, sum, count);
+        else
+            for (int64_t r = 0; r < count; r++)
+                c[(i + r) * c_row] = sum[r];
+    }
+}
+
+INLINE void V(one_narrow)(const struct product_args *g, void *const *p, REAL *c, const REAL *a, const REAL *b)
+{
+    const int64_t rows = g->finish != NULL && g->m > NARROW_ROWS ? NARROW_ROWS : g->m;
+    REAL *scratch = p[3];
+    if (g->n == 0)
+        return;
+    b += g->column * g->b_col;
+    if (g->b_row != 1) {
+        REAL *column = scratch + product_block(g);
+        for (int64_t i = 0; i < g->k; i++)
+            column[i] = b[i * g->b_row];
+        b = column;
+    }
+    for (int64_t i = 0; i < g->m; i += rows) {
+        const int64_t row = g->row + i;
+        const int64_t m = g->m - i < rows ? g->m - i : rows;
+        REAL *block = g->c_kept ? c + row * g->c_row + g->column : scratch;
+        const int64_t block_row = g->c_kept ? g->c_row : 1;
+        V(narrow_block)(g, block, block_row, a + row * g->a_row, b, m);
+        if (g->finish != NULL)
+            g->finish(g->finish_args, p, row, m, g->column, 1, block, block_row);
     }
 }
 
 void FOR_ISA(V(product_narrow))(const void *args, void *const *p)
 {
-    V(whole)(args, p, V(one_narrow), NARROW_ROWS, 1);
+    V(whole)(args, p, V(one_narrow));
 }

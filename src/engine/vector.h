@@ -104,12 +104,27 @@ INLINE void V(store_partial)(REAL *p, VEC v, int64_t count)
     _mm512_mask_storeu_ps(p, (__mmask16)((1U << count) - 1U), (__m512)v);
 #elif defined(__AVX512F__)
     _mm512_mask_storeu_pd(p, (__mmask8)((1U << count) - 1U), (__m512d)v);
-#elif defined(__AVX2__) && REAL_BITS == 32
-    const MASK lane = {0, 1, 2, 3, 4, 5, 6, 7};
-    _mm256_maskstore_ps(p, (__m256i)(lane < (INT)count), (__m256)v);
 #elif defined(__AVX2__)
-    const MASK lane = {0, 1, 2, 3};
-    _mm256_maskstore_pd(p, (__m256i)(lane < (INT)count), (__m256d)v);
+    /* In parts: some processors take dozens of cycles for a store with a mask. */
+    const size_t bytes = (size_t)count * sizeof *p;
+    __m128i part = _mm256_castsi256_si128((__m256i)v);
+    char *to = (char *)p;
+    if (bytes & 32) {
+        V(store)(p, v);
+        return;
+    }
+    if (bytes & 16) {
+        _mm_storeu_si128((__m128i *)to, part);
+        part = _mm256_extracti128_si256((__m256i)v, 1);
+        to += 16;
+    }
+    if (bytes & 8) {
+        _mm_storeu_si64(to, part);
+        part = _mm_unpackhi_epi64(part, part);
+        to += 8;
+    }
+    if (bytes & 4)
+        _mm_storeu_si32(to, part);
 #else
     for (int64_t i = 0; i < count; i++)
         p[i] = v[i];
@@ -261,6 +276,54 @@ INLINE VEC V(lanes_down)(VEC v, int half)
     (void)half;
     return __builtin_shufflevector(v, v, 1, 0);
 #endif
+}
+
+/* Lanes in blocks of 2 half: the first `half` become those of x plus the `half` after them, the others the same of y.
+ * half: WIDTH / 2, ..., 2 or 1. Folding vector r with r + half, from WIDTH of them down to one, sums each across its
+ * lanes, as lanes_sum does: lane r is the sum of vector r. */
+INLINE VEC V(fold)(VEC x, VEC y, int half)
+{
+#define FROM(i, half) (((i) & ~(2 * (half)-1)) + ((i) & ((half)-1)) + ((i) & (half) ? WIDTH : 0))
+#define FIRST_2(of, half) of(0, half), of(1, half)
+#define FIRST_4(of, half) FIRST_2(of, half), of(2, half), of(3, half)
+#define FIRST_8(of, half) FIRST_4(of, half), of(4, half), of(5, half), of(6, half), of(7, half)
+#define FIRST_16(of, half)                                                                                             \
+    FIRST_8(of, half), of(8, half), of(9, half), of(10, half), of(11, half), of(12, half), of(13, half), of(14, half), \
+        of(15, half)
+#define NEXT(i, half) (FROM(i, half) + (half))
+#if WIDTH == 16
+#define LANES_OF(of, half) FIRST_16(of, half)
+#elif WIDTH == 8
+#define LANES_OF(of, half) FIRST_8(of, half)
+#elif WIDTH == 4
+#define LANES_OF(of, half) FIRST_4(of, half)
+#else
+#define LANES_OF(of, half) FIRST_2(of, half)
+#endif
+#define FOLD(half)                                                                                                     \
+    __builtin_shufflevector(x, y, LANES_OF(FROM, half)) + __builtin_shufflevector(x, y, LANES_OF(NEXT, half))
+#if WIDTH >= 16
+    if (half == 8)
+        return FOLD(8);
+#endif
+#if WIDTH >= 8
+    if (half == 4)
+        return FOLD(4);
+#endif
+#if WIDTH >= 4
+    if (half == 2)
+        return FOLD(2);
+#endif
+    (void)half;
+    return FOLD(1);
+#undef FROM
+#undef NEXT
+#undef FIRST_2
+#undef FIRST_4
+#undef FIRST_8
+#undef FIRST_16
+#undef LANES_OF
+#undef FOLD
 }
 
 INLINE VEC V(add)(VEC a, VEC b)

@@ -85,7 +85,7 @@ struct shape_case {
     enum dtype dtype;
     enum fill fill;
     int64_t m, n, k;
-    bool a_transposed, b_transposed, slack, bias, finish, kept;
+    bool a_transposed, b_transposed, slack, finish, kept;
 };
 
 /* Element (i, j), by the definition. */
@@ -134,7 +134,7 @@ static bool same(double x, double y)
     return isnan(x) ? isnan(y) : x == y && signbit(x) == signbit(y);
 }
 
-/* Computes c whole, or in pieces as threads do. */
+/* Computes c whole, or in pieces as threads do: their columns begin at multiples of 16. */
 static void compute(struct dice *d, const struct product_args *whole, kernel_fn kernel, void *const *p, bool in_pieces)
 {
     int64_t rows = whole->m;
@@ -142,6 +142,8 @@ static void compute(struct dice *d, const struct product_args *whole, kernel_fn 
     if (in_pieces && whole->m > 0 && whole->n > 0) {
         rows = 1 + dice_below(d, whole->m);
         columns = 1 + dice_below(d, whole->n);
+        if (columns < whole->n)
+            columns = (columns + 15) / 16 * 16;
     }
     int64_t i = 0;
     do {
@@ -160,7 +162,7 @@ static void compute(struct dice *d, const struct product_args *whole, kernel_fn 
 }
 
 static void check_isa(struct dice *d, const struct shape_case *s, const struct matrix *a, const struct matrix *b,
-                      const void *bias, const double *expected, const struct kernels_of_dtype *kernels, bool in_pieces)
+                      const double *expected, const struct kernels_of_dtype *kernels, bool in_pieces)
 {
     struct matrix c = matrix_new(d, s->dtype, ORDINARY, s->m, s->n, s->slack);
     struct taken taken = {s->dtype, s->m, s->n, NULL, NULL, NULL};
@@ -184,12 +186,9 @@ static void check_isa(struct dice *d, const struct shape_case *s, const struct m
         g.finish_args = &taken;
     }
     const int64_t scratch = product_scratch(&g);
-    void *pointers[5] = {g.c_kept ? c.data : NULL, a->data, b->data, NULL, NULL};
-    void *bias_copy = malloc((size_t)s->n * dtype_size(s->dtype) + 1);
-    if (s->bias)
-        pointers[3] = memcpy(bias_copy, bias, (size_t)s->n * dtype_size(s->dtype));
+    void *pointers[4] = {g.c_kept ? c.data : NULL, a->data, b->data, NULL};
     if (scratch > 0)
-        pointers[4] = malloc((size_t)scratch * dtype_size(s->dtype));
+        pointers[3] = malloc((size_t)scratch * dtype_size(s->dtype));
     taken.p = pointers;
     compute(d, &g, s->n == 1 ? kernels->product_narrow : kernels->product, pointers, in_pieces);
     for (int64_t i = 0; i < s->m; i++)
@@ -206,8 +205,7 @@ static void check_isa(struct dice *d, const struct shape_case *s, const struct m
         for (int64_t i = 0; i + 1 < s->m; i++)
             for (int64_t j = s->n; j < c.lead; j++)
                 assert_true(isnan(get(c.data, s->dtype, i * c.lead + j)));
-    free(pointers[4]);
-    free(bias_copy);
+    free(pointers[3]);
     free(taken.value);
     free(taken.times);
     matrix_free(&c);
@@ -219,23 +217,20 @@ static void check(struct dice *d, const struct shape_case *s)
                                       : matrix_new(d, s->dtype, s->fill, s->m, s->k, s->slack);
     struct matrix b = s->b_transposed ? matrix_new(d, s->dtype, s->fill, s->n, s->k, s->slack)
                                       : matrix_new(d, s->dtype, s->fill, s->k, s->n, s->slack);
-    struct matrix bias = matrix_new(d, s->dtype, ORDINARY, 1, s->n, false);
     double *expected = malloc((size_t)(s->m * s->n + 1) * sizeof *expected);
     assert_non_null(expected);
     for (int64_t i = 0; i < s->m; i++)
         for (int64_t j = 0; j < s->n; j++) {
-            const double e = element(s, &a, &b, i, j);
-            expected[i * s->n + j] = s->bias ? sum(s->dtype, e, bias.value[j]) : e;
+            expected[i * s->n + j] = element(s, &a, &b, i, j);
         }
     for (size_t isa = 0; isa_at(isa) != NULL; isa++) {
         const struct kernels_of_dtype *kernels = &isa_at(isa)->of[s->dtype];
-        check_isa(d, s, &a, &b, bias.data, expected, kernels, false);
-        check_isa(d, s, &a, &b, bias.data, expected, kernels, true);
+        check_isa(d, s, &a, &b, expected, kernels, false);
+        check_isa(d, s, &a, &b, expected, kernels, true);
     }
     free(expected);
     matrix_free(&a);
     matrix_free(&b);
-    matrix_free(&bias);
 }
 
 static struct shape_case some_case(struct dice *d, int64_t m, int64_t k, int64_t n)
@@ -248,7 +243,6 @@ static struct shape_case some_case(struct dice *d, int64_t m, int64_t k, int64_t
                                .a_transposed = dice_below(d, 2) == 0,
                                .b_transposed = dice_below(d, 2) == 0,
                                .slack = dice_below(d, 2) == 0,
-                               .bias = dice_below(d, 2) == 0,
                                .finish = dice_below(d, 2) == 0,
                                .kept = dice_below(d, 2) == 0};
 }
@@ -273,19 +267,18 @@ static void every_form(void **state)
     struct dice d = {2};
     static const int64_t sizes[] = {1, 3, 8, 13, 16, 17, 31, 32, 33, 64, 65};
     const int64_t count = sizeof sizes / sizeof *sizes;
-    for (unsigned form = 0; form < 128; form++)
+    for (unsigned form = 0; form < 64; form++)
         for (int dtype = 0; dtype < 2; dtype++) {
             const struct shape_case s = {.dtype = (enum dtype)dtype,
                                          .fill = (enum fill)dice_below(&d, FILLS),
                                          .m = sizes[dice_below(&d, count)],
-                                         .n = form & 64 ? 1 : sizes[dice_below(&d, count)],
+                                         .n = form & 32 ? 1 : sizes[dice_below(&d, count)],
                                          .k = sizes[dice_below(&d, count)],
                                          .a_transposed = form & 1,
                                          .b_transposed = form & 2,
                                          .slack = form & 4,
-                                         .bias = form & 8,
-                                         .finish = form & 16,
-                                         .kept = form & 32};
+                                         .finish = form & 8,
+                                         .kept = form & 16};
             check(&d, &s);
         }
 }
