@@ -20,18 +20,19 @@ static void merge_batch_into_rows(struct product_args *g)
     }
 }
 
-/* The rows and columns of one block: panels of b whole, and enough rows to be worth the copy of a panel. */
+/* The rows and columns of one block: panels of b whole, which are copied for each block of rows anew; so all rows,
+ * unless those of one panel are too many already. */
 static void choose_blocks(struct long_product_args *l)
 {
     const struct product_args *g = &l->product;
     const double depth = 2 * (double)g->k;
     const int64_t panel = BLOCK_COLUMNS;
-    const double rows = LONG_PRODUCT / (depth * (double)g->n);
-    l->block_rows = rows < (double)g->m ? (int64_t)rows / 48 * 48 : g->m;
-    l->block_rows = l->block_rows < 48 ? 48 : l->block_rows;
-    const double columns = LONG_PRODUCT / (depth * (double)l->block_rows);
+    const double columns = LONG_PRODUCT / (depth * (double)g->m);
     l->block_columns = columns < (double)g->n ? (int64_t)columns / panel * panel : g->n;
     l->block_columns = l->block_columns < panel ? panel : l->block_columns;
+    const double rows = LONG_PRODUCT / (depth * (double)l->block_columns);
+    l->block_rows = rows < (double)g->m ? (int64_t)rows / BLOCK_ROWS * BLOCK_ROWS : g->m;
+    l->block_rows = l->block_rows < BLOCK_ROWS ? BLOCK_ROWS : l->block_rows;
 }
 
 /* c = a (..., m, k) @ b (..., k, n); the columns of c are contiguous, and batch axes are broadcast already. One without

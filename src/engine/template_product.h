@@ -196,18 +196,12 @@ INLINE void V(transpose)(VEC x[WIDTH])
 #undef HIGH
 }
 
-/* Copies `depth` rows of the next vector of b, of which `count` (1 to WIDTH) columns count, to rows of `row` elements.
- */
+/* Of a b whose columns lie `b_col` apart: the next vector, of which `count` (1 to WIDTH) columns count, to rows of
+ * `row` elements. */
 INLINE void V(pack_vector)(REAL *to, int64_t row, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth,
                            int64_t count)
 {
     int64_t k = 0;
-    if (b_col == 1) {
-        for (; k < depth; k++)
-            V(store)
-        (to + k * row, count == WIDTH ? V(load)(b + k * b_row) : V(load_partial)(b + k * b_row, count));
-        return;
-    }
     if (b_row == 1)
         for (; k + WIDTH <= depth; k += WIDTH) {
             VEC x[WIDTH];
@@ -224,15 +218,40 @@ INLINE void V(pack_vector)(REAL *to, int64_t row, const REAL *b, int64_t b_row, 
             to[k * row + j] = b[k * b_row + (j < count ? j : 0) * b_col];
 }
 
+/* Of a b of contiguous columns: row after row, each asked for some rows ahead, because the processor does not guess
+ * which page is next. */
+INLINE void V(pack_rows)(REAL *scratch, const REAL *b, int64_t b_row, int64_t depth, int64_t n)
+{
+    enum { AHEAD = 16, LINE = 64 / sizeof(REAL) };
+    for (int64_t k = 0; k < depth; k++) {
+        const REAL *from = b + k * b_row;
+        REAL *to = scratch;
+        for (int64_t j = 0; j < n && k + AHEAD < depth; j += LINE)
+            __builtin_prefetch(from + AHEAD * b_row + j);
+        for (int64_t left = n; left > 0;) {
+            const int64_t vectors = V(strip_vectors)(left);
+            REAL *row = to + k * vectors * WIDTH;
+            for (int64_t v = 0; v < vectors; v++, left -= WIDTH, from += WIDTH)
+                V(store)(row + v * WIDTH, left >= WIDTH ? V(load)(from) : V(load_partial)(from, left));
+            to += depth * vectors * WIDTH;
+        }
+    }
+}
+
 /* Copies depth rows of n (1 to PANEL_COLUMNS) columns of b to scratch, strip after strip. What stands in columns past n
  * is meaningless. */
 static void V(pack)(REAL *scratch, const REAL *b, int64_t b_row, int64_t b_col, int64_t depth, int64_t n)
 {
+    if (b_col == 1) {
+        V(pack_rows)(scratch, b, b_row, depth, n);
+        return;
+    }
     while (n > 0) {
         const int64_t vectors = V(strip_vectors)(n);
-        for (int64_t v = 0; v < vectors && n > 0; v++, n -= WIDTH, b += WIDTH * b_col)
-            V(pack_vector)
-        (scratch + v * WIDTH, vectors * WIDTH, b, b_row, b_col, depth, n < WIDTH ? n : WIDTH);
+        for (int64_t v = 0; v < vectors && n > 0; v++, n -= WIDTH, b += WIDTH * b_col) {
+            const int64_t count = n < WIDTH ? n : WIDTH;
+            V(pack_vector)(scratch + v * WIDTH, vectors * WIDTH, b, b_row, b_col, depth, count);
+        }
         scratch += depth * vectors * WIDTH;
     }
 }
