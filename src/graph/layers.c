@@ -54,9 +54,10 @@ static const struct layer_kind *kind_of(enum op op)
     return NULL;
 }
 
+/* Of a prediction and a target. */
 static bool op_is_loss(enum op op)
 {
-    return shape_rules[op] == shape_loss || shape_rules[op] == shape_cross_entropy;
+    return shape_rules[op] == shape_loss || shape_rules[op] == shape_huber || shape_rules[op] == shape_cross_entropy;
 }
 
 /* ---- the expansion */

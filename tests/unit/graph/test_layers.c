@@ -184,11 +184,28 @@ static void test_mistakes(void **state)
     assert_null(r.program);
 }
 
+/* Every loss of a prediction and a target, as the vocabulary has them. */
+static void test_losses(void **state)
+{
+    (void)state;
+    static const enum op losses[] = {OP_MSE,           OP_MAE,   OP_Huber, OP_LogCosh,    OP_BCE,
+                                     OP_BCEWithLogits, OP_KLDiv, OP_Hinge, OP_PoissonNLL, OP_CrossEntropy};
+    const struct layer relu = {.op = OP_Relu};
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        struct layers_result r = {0};
+        const struct shape ten = shape_of(1, (int64_t[]){10});
+        assert_int_equal(layers_expand(&relu, 1, ten, losses[i], (struct place){0}, &r, NULL), ERR_ok);
+        assert_int_equal(program_node(r.program, program_find(r.program, "cost"))->op, losses[i]);
+        program_free(r.program);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lesson), cmocka_unit_test(test_names_and_attributes), cmocka_unit_test(test_without_loss),
         cmocka_unit_test(test_images), cmocka_unit_test(test_mistakes_of_images),   cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_losses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
