@@ -13,6 +13,8 @@ static err_code index_error(const struct indexed_args *a, double number, struct 
     char where[64] = "";
     if (a->line > 0)
         snprintf(where, sizeof where, " (line %d)", a->line);
+    if (isnan(number))
+        number = NAN; /* not "-nan": the sign of a NaN is not the same everywhere */
     return error_set(err, ERR_index_out_of_range, "%s%s%s%s: index %.10g is out of range: it must be from %lld to %lld",
                      a->op, a->name != NULL ? " " : "", a->name != NULL ? a->name : "", where, number,
                      (long long)(a->negative ? -a->size : 0), (long long)a->size - 1);

@@ -432,6 +432,8 @@ static void indices_are_rounded_and_checked(void **state)
     assert_int_equal(try_index(OP_Gather, &axis, -3, &err), ERR_ok);
     assert_int_equal(try_index(OP_OneHot, &depth, -1, &err), ERR_index_out_of_range);
     assert_string_equal(err.detail, "OneHot picked (line 7): index -1 is out of range: it must be from 0 to 2");
+    assert_int_equal(try_index(OP_OneHot, &depth, -NAN, &err), ERR_index_out_of_range);
+    assert_string_equal(err.detail, "OneHot picked (line 7): index nan is out of range: it must be from 0 to 2");
     error_clear(&err);
 }
 
