@@ -246,6 +246,7 @@ err_code planned_make(const struct planning *planning, struct planned **ret, str
     free(m.map);
     free(m.outputs);
     if (code != ERR_ok) {
+        error_prefix(err, whole.pointer); /* nodes of derivatives stand nowhere in the request */
         planned_free(m.planned);
         return code;
     }

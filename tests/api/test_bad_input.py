@@ -213,6 +213,7 @@ def test_parentheses_ten_thousand_deep(refuse, program):
 def test_a_gradient_that_would_explode(refuse, program):
     document = refuse({"program": program, "inputs": {"x": 0.1}}, 422, "limit_exceeded")
     assert "1000000 nodes" in document["errors"][0]["detail"]
+    assert document["errors"][0]["pointer"] == ""
 
 
 def test_squares_of_squares(client):
