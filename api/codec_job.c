@@ -426,17 +426,11 @@ static void check_on_nonfinite(struct reading *r)
         mistake(r->err, ERR_invalid_value, &at, "on_nonfinite can be \"fail\", not \"%.64s\"", text);
 }
 
-enum { THREADS_MAX = 256 };
-
-static void check_threads(struct reading *r)
+static void take_threads(struct reading *r)
 {
-    struct where at;
-    const json_t *value = field(r, "threads", &at);
     int64_t threads = 1;
-    if (value && read_whole(value, 1, THREADS_MAX, &at, &threads, r->err) && threads != 1)
-        mistake(r->err, ERR_out_of_range, &at,
-                "a job is trained by 1 thread, not %lld; several jobs are trained at once by --workers",
-                (long long)threads);
+    take_whole(r, "threads", 1, TRAIN_THREADS_MAX, &threads);
+    r->spec->train.threads = (int)threads;
 }
 
 /* Labels are found as "key:value" and kept as lines, so neither has a line's end, and a key has no colon. */
@@ -518,7 +512,7 @@ static void take_job(struct reading *r)
     take_validation(r);
     take_record(r);
     check_on_nonfinite(r);
-    check_threads(r);
+    take_threads(r);
     take_labels(r);
     take_whole(r, "priority", -PRIORITY_MAX, PRIORITY_MAX, &r->spec->priority);
     take_whole(r, "from_version", 1, WHOLE_MAX, &r->spec->from_version);
@@ -651,7 +645,7 @@ static char *canonical_text(const struct job_spec *spec)
     for (size_t i = 0; i < spec->label_count; i++)
         member_string(&j, spec->labels[i].key, spec->labels[i].value);
     put_object_end(&j);
-    member_whole(&j, "threads", 1);
+    member_whole(&j, "threads", train->threads);
     put_object_end(&j);
     return text_take(&text);
 }

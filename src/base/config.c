@@ -1,10 +1,10 @@
 /* Configuration: one table of options drives the command line, the environment, the defaults, and the help. */
 #include "base/config.h"
+#include "base/cores.h"
 
 #include "base/names.h"
 #include "base/number.h"
 #include "base/size.h"
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,16 +220,6 @@ static err_code read_value(struct source s, const char *text, struct config *c, 
     return set_string(slot, text, strlen(text)) ? ERR_ok : out_of_memory(err);
 }
 
-/* Cores that this process may use. */
-static int count_cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 && online <= 1024 ? (int)online : 1;
-}
-
 static int64_t three_quarters_of_memory(void)
 {
     int64_t bytes;
@@ -240,7 +230,7 @@ static int64_t three_quarters_of_memory(void)
 
 static err_code set_fallbacks(struct config *c, struct error *err)
 {
-    c->workers = count_cores();
+    c->workers = cores_count();
     c->limits.memory_bytes = three_quarters_of_memory();
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         struct source s = {&options[i], "--", options[i].name};

@@ -475,10 +475,12 @@ static err_code emit_product(struct planner *p, const struct draft *d)
         refs[0] = REF_NONE;
     if (d->map_count > 1)
         code = add_finish(p, d, args, &call, refs);
-    const int64_t scratch = product_scratch(&args->product);
+    const int64_t scratch = (product_scratch(&args->product) + 15) / 16 * 16, threads = p->spec->threads;
     if (code == ERR_ok && scratch > 0) {
-        refs[3].offset = 0;
-        code = planner_storage(p, scratch, args->element_bytes, &refs[3].base);
+        refs[SCRATCH_OF_PRODUCT].offset = 0;
+        call.scratch_stride = (size_t)scratch * args->element_bytes;
+        code = planner_storage(p, threads > 1 ? scratch * threads : scratch, args->element_bytes,
+                               &refs[SCRATCH_OF_PRODUCT].base);
     }
     call.args = args->is_long ? (const void *)args : &args->product;
     call.execute = args->is_long ? execute_long_product : NULL;

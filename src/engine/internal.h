@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "engine/kernels.h"
 #include "engine/plan.h"
+#include "engine/product.h"
 #include "engine/run.h"
 
 /* Where things lie: the run's arena, the plan's constants, the leaves in order, and the row numbers of each leaf. */
@@ -24,8 +25,11 @@ struct frame; /* what a call may look at, beside its pointers */
 /* A call that is more than one of its kernel. */
 typedef err_code (*execute_fn)(const struct call *c, void *const *p, const struct frame *frame, struct error *err);
 
+/* Computes one piece of a call; thread: which scratch is free. */
+typedef void piece_fn(const struct call *c, void *const *p, uint32_t piece, int thread);
+
 /* A step of a plan. */
-enum { REFS_MAX = 8 + ACCESSES_MAX };
+enum { REFS_MAX = 8 + ACCESSES_MAX, SCRATCH_OF_PRODUCT = 3 };
 struct call {
     execute_fn execute; /* NULL: kernel(args, p) */
     kernel_fn kernel;
@@ -38,6 +42,16 @@ struct call {
     const node_id *nodes;          /* of the graph, that it computes */
     uint32_t node_count;
     double flops;
+
+    /* How threads share it, see pieces.c. */
+    piece_fn *piece; /* NULL: they don't */
+    uint32_t pieces;
+    struct cut {
+        int64_t rows, columns; /* of a piece */
+    } cut;
+    block_fn finish;
+    size_t element_bytes;
+    size_t scratch_stride; /* bytes from the scratch of one thread to that of the next */
 };
 
 /* What a ref of a step is to describe.h. */

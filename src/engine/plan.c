@@ -315,6 +315,8 @@ static err_code make(struct planner *p)
         code = plan_shared_outputs(p);
     if (code == ERR_ok)
         code = plan_memory(p);
+    if (code == ERR_ok && spec->threads > 1)
+        plan_cut(p);
     return code != ERR_ok ? code : settle_constants(p);
 }
 

@@ -26,6 +26,7 @@ struct plan_spec {
     size_t shared_count;
     const node_id *gathered; /* leaves whose rows (first axis) are picked from a table at every run: run_bind_rows */
     size_t gathered_count;
+    int threads;    /* that may share a run, each with scratch of its own in the arena; 0 is 1 */
     bool training;  /* Dropout drops; else it is the identity */
     bool plain;     /* without fusion, work in place and reuse of memory: the same bits, for comparison */
     bool described; /* keeps what describe.h tells of each step */

@@ -217,6 +217,11 @@ err_code emit_copy(struct planner *p, const struct view *to, const struct view *
 /* Computes a map of constants now, to `out`. */
 err_code fold_map(struct planner *p, const struct map *map, void *out);
 
+/* ---- pieces.c */
+
+/* Cuts the calls that are worth it into pieces. */
+void plan_cut(struct planner *p);
+
 /* ---- describe.c */
 
 /* Notes how large the pieces are that steps use, while storages are still known. */

@@ -1,12 +1,14 @@
 #include "engine/run.h"
 #include "engine/internal.h"
+#include "engine/team.h"
 #include <stdlib.h>
 
 struct run {
     const struct plan *plan;
     uint64_t seed, step;
-    bool *writable; /* by leaf: bound by run_bind_shared */
-    void *bases[];  /* arena, constants, leaves, row numbers of each leaf */
+    struct team *team; /* borrowed; NULL: alone */
+    bool *writable;    /* by leaf: bound by run_bind_shared */
+    void *bases[];     /* arena, constants, leaves, row numbers of each leaf */
 };
 
 err_code run_new(const struct plan *p, struct run **ret, struct error *err)
@@ -60,6 +62,41 @@ void run_set_random(struct run *r, uint64_t seed, uint64_t step)
     r->step = step;
 }
 
+void run_set_team(struct run *r, struct team *team)
+{
+    r->team = team;
+}
+
+/* ---- a call that threads share ---- */
+
+struct shared_call {
+    const struct call *call;
+    void *const *p;
+    const struct frame *frame;
+    atomic_bool cancelled;
+};
+
+static void compute_piece(void *context, uint32_t piece, int thread)
+{
+    struct shared_call *s = context;
+    if (s->frame->cancel != NULL && atomic_load_explicit(s->frame->cancel, memory_order_relaxed))
+        atomic_store_explicit(&s->cancelled, true, memory_order_relaxed);
+    else
+        s->call->piece(s->call, s->p, piece, thread);
+}
+
+static err_code share(struct team *team, const struct call *c, void *const *p, const struct frame *frame,
+                      struct error *err)
+{
+    struct shared_call s = {.call = c, .p = p, .frame = frame};
+    team_run(team, c->pieces, compute_piece, &s);
+    return atomic_load_explicit(&s.cancelled, memory_order_relaxed)
+               ? error_set(err, ERR_cancelled, "the computation was cancelled")
+               : ERR_ok;
+}
+
+/* ---- executing ---- */
+
 static err_code check_bound(const struct run *r, struct error *err)
 {
     const struct plan *p = r->plan;
@@ -90,11 +127,12 @@ err_code run_execute(struct run *r, const atomic_bool *cancel, struct error *err
         for (uint32_t j = 0; j < c->ref_count; j++)
             pointers[j] =
                 c->refs[j].base == REF_NONE.base ? NULL : (char *)r->bases[c->refs[j].base] + c->refs[j].offset;
-        if (c->execute == NULL) {
+        if (r->team != NULL && c->piece != NULL && c->pieces > 1)
+            code = share(r->team, c, pointers, &frame, err);
+        else if (c->execute != NULL)
+            code = c->execute(c, pointers, &frame, err);
+        else
             c->kernel(c->args, pointers);
-            continue;
-        }
-        code = c->execute(c, pointers, &frame, err);
         if (code != ERR_ok)
             return code;
     }

@@ -20,6 +20,11 @@ void run_bind_rows(struct run *r, size_t input, const void *table, const uint32_
 /* Keys of Dropout's masks. */
 void run_set_random(struct run *r, uint64_t seed, uint64_t step);
 
+/* Lets a team share the run's steps; borrowed. No larger than the plan's `threads`. NULL: the run's thread alone. The
+ * bits are the same. */
+struct team;
+void run_set_team(struct run *r, struct team *team);
+
 /* Executes the plan. `cancel` (may be NULL) is looked at between steps: ERR_cancelled. Errors of values:
  * index_out_of_range (Gather, CrossEntropy), naming the node. */
 err_code run_execute(struct run *r, const atomic_bool *cancel, struct error *err);

@@ -102,7 +102,7 @@ err_code train_plans_make(const struct model *m, const struct train_spec *spec, 
         if (l->batch[phase] == 0)
             continue;
         if (phase == PHASE_VALIDATE || phase == PHASE_VALIDATE_REST)
-            code = cost_plan(m, l->batch[phase], &plans[phase], err);
+            code = cost_plan(m, spec, l->batch[phase], &plans[phase], err);
         else
             code = step_plan(m, spec, l->batch[phase], phase != PHASE_STEP, &plans[phase], err);
     }

@@ -7,8 +7,8 @@
 #include "train/layout.h"
 
 /* ret: PHASE_COUNT plans, NULL for a phase that does not occur; train_plans_free().
- * Refuses with items that point into the job: no_cost, invalid_value (no parameters, none that is trained), unknown_name
- * (of a frozen parameter), shape_mismatch (an input without batch). */
+ * Refuses with items that point into the job: no_cost, invalid_value (no parameters, none that is trained),
+ * unknown_name (of a frozen parameter), shape_mismatch (an input without batch). */
 err_code train_plans_make(const struct model *m, const struct train_spec *spec, const struct layout *l,
                           struct plan *ret[PHASE_COUNT], struct error *err);
 void train_plans_free(struct plan *plans[PHASE_COUNT]);

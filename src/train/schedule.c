@@ -77,9 +77,10 @@ static double one_cycle(const struct schedule *s, double step, double steps)
 static double scheduled(const struct schedule *s, double rate, int64_t step, const struct schedule_span *span)
 {
     const int64_t epoch = step / span->steps_per_epoch;
+    const int64_t times = s->name == SCHEDULE_STEP ? epoch / s->every_epochs : 0;
     switch (s->name) {
     case SCHEDULE_STEP:
-        return rate * fn_pow(s->factor, (double)(epoch / s->every_epochs));
+        return rate * fn_pow(s->factor, (double)times);
     case SCHEDULE_EXPONENTIAL:
         return rate * fn_pow(s->factor, (double)epoch);
     case SCHEDULE_COSINE:

@@ -127,8 +127,10 @@ static err_code make_runs(struct session *s, struct error *err)
         if (s->plans[phase] == NULL)
             continue;
         code = run_new(s->plans[phase], &s->runs[phase], err);
-        if (code == ERR_ok)
-            session_bind(s, s->plans[phase], s->runs[phase]);
+        if (code != ERR_ok)
+            continue;
+        session_bind(s, s->plans[phase], s->runs[phase]);
+        run_set_team(s->runs[phase], s->team);
     }
     return code;
 }
@@ -153,7 +155,9 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
     s->scalars = calloc(OPTIMIZER_SCALARS_MAX, sizeof(double));
     if (s->rows == NULL || s->scalars == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for the rows of a batch");
-    return make_runs(s, err);
+    if (s->spec.threads > 1)
+        code = team_new(s->spec.threads, &s->team, err);
+    return code == ERR_ok ? make_runs(s, err) : code;
 }
 
 err_code session_open(const struct model *m, const struct train_spec *spec, const struct train_data *data,
@@ -172,6 +176,7 @@ void session_close(struct session *s)
 {
     for (int phase = 0; phase < PHASE_COUNT; phase++)
         run_free(s->runs[phase]);
+    team_free(s->team);
     train_plans_free(s->plans);
     trained_free(&s->now);
     trained_free(&s->kept);

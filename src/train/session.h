@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "engine/run.h"
+#include "engine/team.h"
 #include "train/plans.h"
 
 /* What training changes: the parameters, and the optimizer's state beside each. All owned. */
@@ -26,6 +27,7 @@ struct session {
     struct layout layout;
     struct plan *plans[PHASE_COUNT]; /* NULL: the phase does not occur */
     struct run *runs[PHASE_COUNT];
+    struct team *team;   /* NULL: one thread */
     struct trained now;  /* bound to the runs */
     struct trained kept; /* as `now` was after kept_step steps, when every parameter was finite */
     int64_t kept_step;

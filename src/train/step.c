@@ -228,8 +228,8 @@ static void share_updates(const struct model *m, const struct step_graph *s, con
 }
 
 /* Plans outputs of a simplified graph. */
-static err_code plan_wanted(const struct model *m, const struct graph *simple, struct wanted *w, bool training,
-                            struct plan **ret, struct error *err)
+static err_code plan_wanted(const struct model *m, const struct train_spec *job, const struct graph *simple,
+                            struct wanted *w, bool training, struct plan **ret, struct error *err)
 {
     for (size_t i = 0; i < m->input_count; i++) {
         node_id leaf = graph_find(simple, graph_node(m->graph, m->inputs[i])->name);
@@ -245,6 +245,7 @@ static err_code plan_wanted(const struct model *m, const struct graph *simple, s
         .shared_count = w->shared_count,
         .gathered = w->gathered,
         .gathered_count = w->gathered_count,
+        .threads = job->threads,
         .training = training,
     };
     return plan_make(&spec, ret, err);
@@ -274,7 +275,7 @@ err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t
     code = graph_simplify(s.graph, w.outputs, w.output_count, &simple, w.outputs, err);
     if (code == ERR_ok) {
         share_updates(m, &s, simple, first, &w);
-        code = plan_wanted(m, simple, &w, true, ret, err);
+        code = plan_wanted(m, spec, simple, &w, true, ret, err);
     }
 end:
     graph_free(simple);
@@ -283,7 +284,8 @@ end:
     return code;
 }
 
-err_code cost_plan(const struct model *m, int64_t batch, struct plan **ret, struct error *err)
+err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t batch, struct plan **ret,
+                   struct error *err)
 {
     struct graph *graph = NULL, *simple = NULL;
     node_id *map = NULL;
@@ -298,7 +300,7 @@ err_code cost_plan(const struct model *m, int64_t batch, struct plan **ret, stru
     w.outputs[w.output_count++] = map[m->cost];
     code = graph_simplify(graph, w.outputs, 1, &simple, w.outputs, err);
     if (code == ERR_ok)
-        code = plan_wanted(m, simple, &w, false, ret, err);
+        code = plan_wanted(m, spec, simple, &w, false, ret, err);
 end:
     graph_free(simple);
     graph_free(graph);

@@ -32,7 +32,8 @@ void step_graph_clear(struct step_graph *s);
 err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
                    struct plan **ret, struct error *err);
 /* The plan of the cost alone, without training (Dropout is the identity). */
-err_code cost_plan(const struct model *m, int64_t batch, struct plan **ret, struct error *err);
+err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t batch, struct plan **ret,
+                   struct error *err);
 
 /* Names of the optimizer's leaves: state `state` of the model's parameter `parameter`, and its scalars. */
 enum { LEAF_NAME_MAX = 64 };

@@ -9,6 +9,8 @@
 #include "train/schedule.h"
 #include <stdatomic.h>
 
+enum { TRAIN_THREADS_MAX = 256 };
+
 struct train_spec {
     struct optimizer optimizer;
     struct schedule schedule;
@@ -22,6 +24,7 @@ struct train_spec {
     uint64_t seed;
     double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's
                                    permutation */
+    int threads;                /* that share a step, which changes no bit; 0 is 1 */
     int64_t record_every_steps; /* a point at each multiple too; 0: a point an epoch */
 };
 

@@ -273,7 +273,7 @@ BAD_JOBS = {
     "unknown field": ({"epoch": 3}, "unknown_field", "/epoch"),
     "epochs missing": ({"epochs": None}, "missing_field", "/epochs"),
     "epochs": ({"epochs": 0}, "out_of_range", "/epochs"),
-    "threads": ({"threads": 2}, "out_of_range", "/threads"),
+    "threads": ({"threads": 257}, "out_of_range", "/threads"),
     "optimizer": ({"optimizer": {"name": "Adma"}}, "invalid_value", "/optimizer/name"),
     "learning rate": ({"optimizer": {"name": "SGD"}}, "missing_field", "/optimizer/learning_rate"),
     "unknown input": ({"bind": {"Z": {"columns": ["X"]}}}, "unknown_name", "/bind/Z"),

@@ -5,6 +5,7 @@
  *   products_us             the step's matrix products alone, each by whoever is quickest at it
  *   torch_us                a step of PyTorch, eager, one thread; null where it is not installed
  *   peak_rss_mb             of a process that has the data set and trains
+ *   one_thread_us           a step on one thread in real time, where several share it
  *
  * NAME picks those whose name has it in it: "seed", "train/". The environment's OPENBLAS_... is not heeded. */
 #include "engine/run.h"
@@ -32,11 +33,12 @@ struct training {
     atomic_bool cancel; /* never set, but looked at, as a worker's is */
 };
 
-static err_code training_start(const struct workload *w, struct training *ret, struct error *err)
+static err_code training_start(const struct workload *w, int threads, struct training *ret, struct error *err)
 {
     err_code code = workload_load(w, &ret->loaded, err);
     if (code != ERR_ok)
         return code;
+    ret->loaded.spec.threads = threads;
     const struct loaded *l = &ret->loaded;
     must(trainer_new(l->model, &l->spec, &l->data, l->start, &ret->trainer, err), "no trainer", err);
     return ERR_ok;
@@ -76,7 +78,7 @@ static int tell_peak(const char *name)
     struct error err = {0};
     char line[256];
     double kilobytes = -1;
-    must(training_start(workload_find(name), &t, &err), name, &err);
+    must(training_start(workload_find(name), 1, &t, &err), name, &err);
     take_steps(&t, 2 * t.loaded.workload->rows / t.loaded.workload->batch);
     FILE *status = fopen("/proc/self/status", "r");
     while (status != NULL && fgets(line, sizeof line, status) != NULL)
@@ -134,7 +136,7 @@ static void bench_workload(const struct workload *w, struct child *torch)
     struct training t = {0};
     struct error err = {0};
     char name[64];
-    if (training_start(w, &t, &err) != ERR_ok) {
+    if (training_start(w, 1, &t, &err) != ERR_ok) {
         printf("{\"bench\":\"train/%s\",\"skipped\":\"%s\"}\n", w->name,
                err.item_count > 0 ? err.items[0].detail : err_name(err.code));
         error_clear(&err);
@@ -161,6 +163,41 @@ static void bench_workload(const struct workload *w, struct child *torch)
     contest_print(contest, name);
     contest_free(contest);
     training_end(&t);
+}
+
+/* ---- threads */
+
+static double train_together(void *context, int64_t count)
+{
+    take_steps(context, 1);
+    const double start = wall_us();
+    take_steps(context, count);
+    return wall_us() - start;
+}
+
+/* Threads that share a step, two and far more than there are processors, against one, in real time. */
+static void bench_threads(const struct workload *w)
+{
+    static const int threads[] = {1, 2, 8};
+    enum { CONTESTANTS = sizeof threads / sizeof *threads };
+    struct training t[CONTESTANTS];
+    struct contestant contestants[CONTESTANTS];
+    struct error err = {0};
+    memset(t, 0, sizeof t);
+    for (size_t i = 0; i < CONTESTANTS; i++) {
+        must(training_start(w, threads[i], &t[i], &err), w->name, &err);
+        contestants[i] = (struct contestant){.turn = train_together, .context = &t[i]};
+    }
+    rounds(contestants, CONTESTANTS, SECONDS, 10 * WINDOW_US);
+    for (size_t i = 1; i < CONTESTANTS; i++) {
+        printf("{\"bench\":\"train/%s\",\"threads\":%d,\"isa\":\"%s\"", w->name, threads[i], engine_isa());
+        print_us("us_per_step", contestants[i].us);
+        print_us("one_thread_us", contestants[0].us);
+        print_ratio("times_faster_than_one_thread", contestants[0].us / contestants[i].us);
+        printf("}\n");
+    }
+    for (size_t i = 0; i < CONTESTANTS; i++)
+        training_end(&t[i]);
 }
 
 /* ---- products */
@@ -214,6 +251,8 @@ int main(int argc, char **argv)
         (void)snprintf(name, sizeof name, "train/%s", w->name);
         if (strstr(name, picked) != NULL)
             bench_workload(w, &torch);
+        if (strstr(name, picked) != NULL && (strcmp(w->name, "tab") == 0 || strcmp(w->name, "wide") == 0))
+            bench_threads(w);
     }
     for (int64_t n = 4; n <= 1024 && strstr("product", picked) != NULL; n *= 2)
         bench_square(n);

@@ -84,6 +84,7 @@ static void check_all_fields(const struct job_spec *s)
     assert_int_equal(s->train.record_every_steps, 7);
     assert_int_equal(s->label_count, 2);
     assert_string_equal(s->labels[1].value, "b:c d");
+    assert_int_equal(s->train.threads, 2);
     assert_int_equal(s->train.schedule.name, SCHEDULE_STEP);
     assert_int_equal(s->train.schedule.every_epochs, 3);
     assert_true(s->train.schedule.factor == 0.5);
@@ -105,7 +106,7 @@ static void test_all_fields(void **state)
                "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
                "\"schedule\": {\"name\": \"step\", \"every_epochs\": 3, \"factor\": 0.5, \"warmup_steps\": 10},"
                "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"],"
-               "\"threads\": 1, \"from_version\": 2}");
+               "\"threads\": 2, \"from_version\": 2}");
     check_all_fields(&j.spec);
     assert_int_equal(j.spec.priority, -100);
     assert_int_equal(j.spec.from_version, 2);
@@ -160,7 +161,7 @@ static void test_mistakes(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"seed\": -1}", ERR_out_of_range, "/seed");
     expect_mistake("{" LEAST ", " SGD ", \"seed\": 9007199254740992}", ERR_out_of_range, "/seed");
     expect_mistake("{" LEAST ", " SGD ", \"shuffle\": 1}", ERR_wrong_type, "/shuffle");
-    expect_mistake("{" LEAST ", " SGD ", \"threads\": 2}", ERR_out_of_range, "/threads");
+    expect_mistake("{" LEAST ", " SGD ", \"threads\": 257}", ERR_out_of_range, "/threads");
     expect_mistake("{" LEAST ", " SGD ", \"priority\": 101}", ERR_out_of_range, "/priority");
     expect_mistake("{" LEAST ", " SGD ", \"from_version\": 0}", ERR_out_of_range, "/from_version");
     expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"fraction\": 1}}", ERR_out_of_range, "/validation/fraction");

@@ -1,0 +1,11 @@
+/* How many processors this process may use at once: those of its affinity, as far as its control group's quota goes. */
+#ifndef GRADD_BASE_CORES_H
+#define GRADD_BASE_CORES_H
+
+int cores_count(void); /* 1 and up */
+
+/* The quota that a cgroup's file tells, "200000 100000" or "max 100000" (cgroup v2, cpu.max), rounded up to whole
+ * processors; 0: none. */
+int cores_of_quota(const char *text);
+
+#endif
