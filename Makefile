@@ -36,6 +36,9 @@ KNOWS_api := work query data store
 # LIBS_x: the libraries that x calls.
 LIBS_api := -lmicrohttpd -ljansson
 LIBS_store := -lsqlite3
+# Of LIBXSMM the generator of machine code, where it is installed: it makes code for x86-64 only.
+XSMM := $(wildcard /usr/include/libxsmm.h)
+LIBS_engine := $(if $(XSMM),-lxsmmgen)
 LIBS_base := -lnettle -lpthread -lm
 
 # $(call with_known,x): x and all that it may know, in link order.
@@ -216,7 +219,7 @@ UNIT_PROGRAMS := $(foreach f,$(FOLDERS),$(call programs_in,tests/unit/$(f)))
 # Cases of ops as text: the calculus and the engine side by side, which no folder below train may know.
 OPS_FOLDERS := autodiff engine graph base
 OPS_PROGRAMS := $(call programs_in,tests/ops)
-$(if $(OPS_PROGRAMS),$(eval $(call test_rule,tests/ops,$(foreach f,$(OPS_FOLDERS),$(call archive,$(f))),$(LIBS_base))))
+$(if $(OPS_PROGRAMS),$(eval $(call test_rule,tests/ops,$(foreach f,$(OPS_FOLDERS),$(call archive,$(f))),$(foreach f,$(OPS_FOLDERS),$(LIBS_$(f))))))
 
 # Mutants of derivative rules: the linker sends the calls that append nodes through tests/mutate/sites.c. Without
 # optimisation every call in a rule has a return address of its own.
@@ -227,7 +230,7 @@ MUTATE_WRAP := -Wl,--wrap=graph_add,--wrap=rule_apply,--wrap=compose
 $(call obj,$(wildcard tests/mutate/*.c)): TEST_FLAGS += -Itests/ops
 $(MUTATE): $(MUTATE_OBJECTS) $(SUPPORT) $(MUTATE_ARCHIVES)
 	@mkdir -p $(@D) && echo 'LD $@' && \
-	$(CC) $(C_FLAGS) $(LD_FLAGS) $(MUTATE_WRAP) -o $@ $(MUTATE_OBJECTS) $(SUPPORT) $(MUTATE_ARCHIVES) -lcmocka $(LIBS_base) -lm
+	$(CC) $(C_FLAGS) $(LD_FLAGS) $(MUTATE_WRAP) -o $@ $(MUTATE_OBJECTS) $(SUPPORT) $(MUTATE_ARCHIVES) -lcmocka $(LIBS_engine) $(LIBS_base) -lm
 
 .PHONY: run-mutate
 run-mutate: $(MUTATE)
@@ -236,9 +239,10 @@ run-mutate: $(MUTATE)
 # The benchmarks may use any folder, and LIBXSMM where it is installed; OpenBLAS and PyTorch are looked for when they run.
 BENCH_PROGRAM := $(OUT)/tests/bench/bench_train
 BENCH_OBJECTS := $(call obj,$(wildcard tests/bench/*.c))
-BENCH_LIBS := $(if $(wildcard /usr/include/libxsmm.h),-lxsmm -lxsmmnoblas) -ldl
+# The whole library stands before its generator, which is a part of it.
+BENCH_LIBS := $(if $(XSMM),-lxsmm -lxsmmnoblas) -ldl
 $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(ALL_ARCHIVES)
-	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(ALL_LIBS) $(BENCH_LIBS) -lm
+	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(BENCH_LIBS) $(ALL_LIBS) -lm
 
 # The errors of the elementary functions over many more arguments than the unit tests take.
 SWEEP := $(OUT)/tests/accuracy/sweep

@@ -1,5 +1,6 @@
 /* Drafts become calls: maps become programs, whose accesses, tiles and buffers are chosen here. */
 #include "engine/planner.h"
+#include "engine/xsmm.h"
 #include <math.h>
 #include <string.h>
 
@@ -455,6 +456,17 @@ static err_code add_finish(struct planner *p, const struct draft *d, struct long
     return keep_program(p, &m, g);
 }
 
+/* Code that was made for the whole product, if there is any. */
+static void choose_code(const struct planner *p, struct product_args *g, struct call *call)
+{
+    g->code = xsmm_code(g, p->plan->kernels, p->spec->dtype);
+    if (g->code == NULL)
+        return;
+    g->code_m = g->m;
+    g->code_n = g->n;
+    call->name = "product_xsmm";
+}
+
 static err_code emit_product(struct planner *p, const struct draft *d)
 {
     /* Of a product that only Size reads, only the shape is needed. */
@@ -475,6 +487,7 @@ static err_code emit_product(struct planner *p, const struct draft *d)
         refs[0] = REF_NONE;
     if (d->map_count > 1)
         code = add_finish(p, d, args, &call, refs);
+    choose_code(p, &args->product, &call);
     const int64_t scratch = (product_scratch(&args->product) + 15) / 16 * 16, threads = p->spec->threads;
     if (code == ERR_ok && scratch > 0) {
         refs[SCRATCH_OF_PRODUCT].offset = 0;

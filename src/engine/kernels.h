@@ -86,6 +86,7 @@ struct window_args {
 
 /* Those of one dtype. NULL where an op has no kernel of its kind. */
 struct kernels_of_dtype {
+    const char *isa;
     const map_fn *map;     /* OP_COUNT of them, for elementwise ops */
     const kernel_fn *loss; /* OP_COUNT of them: loss_args */
     kernel_fn fill;

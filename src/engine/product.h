@@ -18,6 +18,9 @@
 typedef void (*block_fn)(const void *args, void *const *p, int64_t row, int64_t rows, int64_t column, int64_t columns,
                          void *block, int64_t block_row);
 
+/* All of c (m, n) = a b, made for one shape and its strides. */
+typedef void (*product_code)(const void *b, const void *a, void *c);
+
 struct product_args {
     int64_t m, n, k;
     /* The first ones to compute, of which `column` is a multiple of 16, and so is n but for the last columns: m and n
@@ -29,6 +32,9 @@ struct product_args {
      * there is meaningless. */
     bool c_slack, a_slack, b_slack;
     bool c_kept;
+    /* Or NULL: what may be called for a product of code_m rows and code_n columns, where that is all of it. */
+    product_code code;
+    int64_t code_m, code_n;
     block_fn finish; /* or NULL; then c_kept is true */
     const void *finish_args;
     int batch_rank; /* 0 where there is a finish */

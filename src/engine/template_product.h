@@ -341,8 +341,25 @@ INLINE void V(whole)(const struct product_args *g, void *const *p, V(one_fn) * o
     while (g->batch_rank > 0 && V(next_batch)(g, at, &c, &a, &b));
 }
 
+/* By code that was made for it. */
+INLINE void V(by_code)(const struct product_args *g, void *const *p)
+{
+    void *block = g->c_kept ? p[0] : p[3];
+    g->code(p[2], p[1], block);
+#ifdef __AVX__
+    _mm256_zeroupper();
+#endif
+    if (g->finish != NULL)
+        g->finish(g->finish_args, p, 0, g->m, 0, g->n, block, g->c_kept ? g->c_row : product_block_row(g));
+}
+
 void FOR_ISA(V(product))(const void *args, void *const *p)
 {
+    const struct product_args *g = args;
+    if (g->code != NULL && g->m == g->code_m && g->n == g->code_n) {
+        V(by_code)(g, p);
+        return;
+    }
     V(whole)(args, p, V(one_product));
 }
 

@@ -2,9 +2,13 @@
  * transposed operands, padded rows whose padding is poison, blocks for `finish`, pieces for threads. */
 #include "engine/product.h"
 #include "engine/reference.h"
+#include "engine/xsmm.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct matrix {
     int64_t rows, columns; /* as stored: columns are contiguous */
@@ -161,8 +165,11 @@ static void compute(struct dice *d, const struct product_args *whole, kernel_fn 
     } while (i < whole->m);
 }
 
-static void check_isa(struct dice *d, const struct shape_case *s, const struct matrix *a, const struct matrix *b,
-                      const double *expected, const struct kernels_of_dtype *kernels, bool in_pieces)
+enum how { WHOLE, IN_PIECES, BY_CODE };
+
+/* Returns whether it was done: not every product has code. */
+static bool check_isa(struct dice *d, const struct shape_case *s, const struct matrix *a, const struct matrix *b,
+                      const double *expected, const struct kernels_of_dtype *kernels, enum how how)
 {
     struct matrix c = matrix_new(d, s->dtype, ORDINARY, s->m, s->n, s->slack);
     struct taken taken = {s->dtype, s->m, s->n, NULL, NULL, NULL};
@@ -185,12 +192,16 @@ static void check_isa(struct dice *d, const struct shape_case *s, const struct m
         g.finish = take;
         g.finish_args = &taken;
     }
+    if (how == BY_CODE && s->n != 1 && s->m > 0)
+        g.code = xsmm_code(&g, kernels, s->dtype);
+    g.code_m = s->m;
+    g.code_n = s->n;
     const int64_t scratch = product_scratch(&g);
     void *pointers[4] = {g.c_kept ? c.data : NULL, a->data, b->data, NULL};
     if (scratch > 0)
         pointers[3] = malloc((size_t)scratch * dtype_size(s->dtype));
     taken.p = pointers;
-    compute(d, &g, s->n == 1 ? kernels->product_narrow : kernels->product, pointers, in_pieces);
+    compute(d, &g, s->n == 1 ? kernels->product_narrow : kernels->product, pointers, how == IN_PIECES);
     for (int64_t i = 0; i < s->m; i++)
         for (int64_t j = 0; j < s->n; j++) {
             const int64_t at = i * s->n + j;
@@ -209,10 +220,13 @@ static void check_isa(struct dice *d, const struct shape_case *s, const struct m
     free(taken.value);
     free(taken.times);
     matrix_free(&c);
+    return g.code != NULL || how != BY_CODE;
 }
 
-static void check(struct dice *d, const struct shape_case *s)
+/* Returns how often code was called. */
+static int check(struct dice *d, const struct shape_case *s)
 {
+    int by_code = 0;
     struct matrix a = s->a_transposed ? matrix_new(d, s->dtype, s->fill, s->k, s->m, s->slack)
                                       : matrix_new(d, s->dtype, s->fill, s->m, s->k, s->slack);
     struct matrix b = s->b_transposed ? matrix_new(d, s->dtype, s->fill, s->n, s->k, s->slack)
@@ -225,12 +239,14 @@ static void check(struct dice *d, const struct shape_case *s)
         }
     for (size_t isa = 0; isa_at(isa) != NULL; isa++) {
         const struct kernels_of_dtype *kernels = &isa_at(isa)->of[s->dtype];
-        check_isa(d, s, &a, &b, expected, kernels, false);
-        check_isa(d, s, &a, &b, expected, kernels, true);
+        (void)check_isa(d, s, &a, &b, expected, kernels, WHOLE);
+        (void)check_isa(d, s, &a, &b, expected, kernels, IN_PIECES);
+        by_code += check_isa(d, s, &a, &b, expected, kernels, BY_CODE);
     }
     free(expected);
     matrix_free(&a);
     matrix_free(&b);
+    return by_code;
 }
 
 static struct shape_case some_case(struct dice *d, int64_t m, int64_t k, int64_t n)
@@ -256,7 +272,7 @@ static void every_size(void **state)
     for (int64_t m = 1; m <= 130; m++)
         for (int64_t n = every ? 1 : 1 + m % 3; n <= 130; n += every ? 1 : 1 + dice_below(&d, 60)) {
             const struct shape_case s = some_case(&d, m, dice_below(&d, 40), n);
-            check(&d, &s);
+            (void)check(&d, &s);
         }
 }
 
@@ -279,7 +295,7 @@ static void every_form(void **state)
                                          .slack = form & 4,
                                          .finish = form & 8,
                                          .kept = form & 16};
-            check(&d, &s);
+            (void)check(&d, &s);
         }
 }
 
@@ -295,7 +311,7 @@ static void several_blocks(void **state)
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         for (int again = 0; again < 4; again++) {
             const struct shape_case s = some_case(&d, shapes[i].m, shapes[i].k, shapes[i].n);
-            check(&d, &s);
+            (void)check(&d, &s);
         }
 }
 
@@ -308,11 +324,102 @@ static void empty(void **state)
         const struct shape_case no_depth = some_case(&d, 1 + dice_below(&d, 20), 0, 1 + dice_below(&d, 20));
         const struct shape_case no_rows = some_case(&d, 0, dice_below(&d, 20), 1 + dice_below(&d, 20));
         const struct shape_case no_columns = some_case(&d, dice_below(&d, 20), dice_below(&d, 20), 0);
-        check(&d, &no_depth);
-        check(&d, &no_rows);
-        check(&d, &no_columns);
+        (void)check(&d, &no_depth);
+        (void)check(&d, &no_rows);
+        (void)check(&d, &no_columns);
     }
 }
+
+#if defined(__x86_64__) && __has_include(<libxsmm.h>)
+/* A product that has code, if the machine has an instruction set that code is made for. */
+static struct product_args small_product(int64_t k)
+{
+    return (struct product_args){
+        .m = 20, .n = 24, .k = k, .a_row = k, .a_col = 1, .b_row = 24, .b_col = 1, .c_row = 24, .c_kept = true};
+}
+
+static bool has_code(int64_t k)
+{
+    const struct product_args g = small_product(k);
+    return xsmm_code(&g, &isa_at(0)->of[DTYPE_FLOAT32], DTYPE_FLOAT32) != NULL;
+}
+
+/* Small products by code that was made for them. */
+static void compiled(void **state)
+{
+    (void)state;
+    struct dice d = {5};
+    int by_code = 0;
+    for (int i = 0; i < 1200; i++) {
+        struct shape_case s = some_case(&d, 12 + dice_below(&d, 53), 1 + dice_below(&d, 64), 2 + dice_below(&d, 63));
+        s.b_transposed = false;
+        s.slack = dice_below(&d, 4) != 0;
+        by_code += check(&d, &s);
+    }
+    if (strcmp(isa_at(0)->isa, "baseline") == 0)
+        assert_int_equal(by_code, 0);
+    else
+        assert_true(by_code > 300);
+}
+
+/* Shapes whose code would not sum in order, and shapes that are no matter of a call's cost. */
+static void not_compiled(void **state)
+{
+    (void)state;
+    static const int64_t sizes[][3] = {{11, 16, 20}, {65, 16, 20}, {20, 1, 20},
+                                       {20, 65, 20}, {20, 16, 0},  {20, 16, 65}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int64_t *of = sizes[i];
+        struct product_args g = small_product(of[2]);
+        g.m = of[0];
+        g.n = g.b_row = g.c_row = of[1];
+        assert_true(xsmm_code(&g, &isa_at(0)->of[DTYPE_FLOAT32], DTYPE_FLOAT32) == NULL);
+    }
+    struct product_args far = small_product(20);
+    far.b_row = 1000;
+    assert_true(xsmm_code(&far, &isa_at(0)->of[DTYPE_FLOAT32], DTYPE_FLOAT32) == NULL);
+}
+
+/* Where memory may not become executable, there is no code, and nothing is said. */
+static void forbidden(void **state)
+{
+    (void)state;
+    enum { SET_MDWE = 65, REFUSE_EXEC_GAIN = 1, CAN_NOT = 77 };
+    if (strcmp(isa_at(0)->isa, "baseline") == 0)
+        skip();
+    assert_true(has_code(40));
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (prctl(SET_MDWE, REFUSE_EXEC_GAIN, 0, 0, 0) != 0)
+            _exit(CAN_NOT);
+        _exit(has_code(40) && !has_code(41) && !has_code(42) ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == CAN_NOT)
+        skip();
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_true(has_code(41));
+}
+
+/* However many shapes are asked for, so many have code at most; those keep it. Comes last. */
+static void bounded(void **state)
+{
+    (void)state;
+    const struct kernels_of_dtype *kernels = &isa_at(0)->of[DTYPE_FLOAT64];
+    struct product_args g = small_product(1);
+    for (int i = 0; i <= XSMM_CODES_MOST; i++) {
+        g.m = 12 + i / 64 % 53;
+        g.k = g.a_row = 1 + i % 64;
+        (void)xsmm_code(&g, kernels, DTYPE_FLOAT64);
+    }
+    g.m = g.k = g.a_row = 63;
+    assert_true(xsmm_code(&g, kernels, DTYPE_FLOAT64) == NULL);
+    assert_true(has_code(40) == (strcmp(isa_at(0)->isa, "baseline") != 0));
+}
+#endif
 
 int main(void)
 {
@@ -321,6 +428,12 @@ int main(void)
         cmocka_unit_test(every_form),
         cmocka_unit_test(several_blocks),
         cmocka_unit_test(empty),
+#if defined(__x86_64__) && __has_include(<libxsmm.h>)
+        cmocka_unit_test(forbidden),
+        cmocka_unit_test(not_compiled),
+        cmocka_unit_test(compiled),
+        cmocka_unit_test(bounded),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
