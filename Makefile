@@ -269,7 +269,7 @@ $(FOLDERS:%=unit-%):
 # ---------------------------------------------------------------- targets for tests
 
 TESTS := test-unit test-ops test-api layers test-docker
-MORE_TESTS := test-programs test-tsan test-clang test-isa-baseline test-isa-avx2
+MORE_TESTS := test-programs test-mutate test-tsan test-clang test-isa-baseline test-isa-avx2
 
 .PHONY: test test-all ci test-unit test-ops test-programs test-mutate ops-table test-api test-docker test-tsan test-clang demo bench coverage
 test: ## install what is missing; unit, ops, API, layers, Docker; what is skipped is named, with the reason
