@@ -86,12 +86,14 @@ INLINE void V(tile)(const V(tile_args) * t, int64_t rows, int64_t vectors)
 INLINE void V(strip)(V(tile_args) t, int64_t m, int64_t vectors)
 {
     const int64_t most = vectors == TILE_VECTORS ? 6 : TILE_ROWS;
-    for (int64_t tiles = (m + most - 1) / most; tiles > 0; tiles--) {
-        const int64_t rows = tiles == 1 ? m : (int64_t)(((uint32_t)m + (uint32_t)tiles - 1) / (uint32_t)tiles);
+    const int64_t tiles = (m + most - 1) / most;
+    const int64_t least = tiles > 1 ? m / tiles : m;
+    for (int64_t i = 0, more = m - least * tiles; i < tiles; i++, more--) {
+        const int64_t rows = more > 0 ? least + 1 : least;
         switch (rows) {
 #define TILE(count)                                                                                                    \
-    case count:                                                                                                        \
-        if (count <= most)                                                                                             \
+    case (count):                                                                                                      \
+        if ((count) <= most)                                                                                           \
             V(tile)(&t, count, vectors);                                                                               \
         break;
             TILE(1)
@@ -108,7 +110,6 @@ INLINE void V(strip)(V(tile_args) t, int64_t m, int64_t vectors)
         }
         t.a += rows * t.a_row;
         t.c += rows * t.c_row;
-        m -= rows;
     }
 }
 
@@ -183,12 +184,12 @@ INLINE void V(transpose)(VEC x[WIDTH])
 #pragma GCC unroll 4
     for (int round = 1; round < WIDTH; round *= 2) {
 #pragma GCC unroll 8
-        for (int i = 0; i < WIDTH / 2; i++) {
-            y[2 * i] = SHUFFLE(x[i], x[i + WIDTH / 2], LOW);
-            y[2 * i + 1] = SHUFFLE(x[i], x[i + WIDTH / 2], HIGH);
+        for (int64_t i = 0; i < WIDTH / 2; i++) {
+            y[2 * i] = SHUFFLE(x[i], x[WIDTH / 2 + i], LOW);
+            y[2 * i + 1] = SHUFFLE(x[i], x[WIDTH / 2 + i], HIGH);
         }
 #pragma GCC unroll 16
-        for (int i = 0; i < WIDTH; i++)
+        for (int64_t i = 0; i < WIDTH; i++)
             x[i] = y[i];
     }
 #undef SHUFFLE
@@ -400,7 +401,7 @@ INLINE void V(dot_rows)(const REAL *a, int64_t a_row, const REAL *b, int64_t k, 
         row[r] = a + (r < rows ? r : rows - 1) * a_row;
         l[r] = V(lanes_splat)(0);
     }
-    for (; i + LANES <= k; i += LANES)
+    for (; i + LANES <= k; i += LANES) {
 #pragma GCC unroll 8
         for (int64_t v = 0; v < LANE_VECTORS; v++) {
             const VEC y = V(load)(b + i + v * WIDTH);
@@ -408,6 +409,7 @@ INLINE void V(dot_rows)(const REAL *a, int64_t a_row, const REAL *b, int64_t k, 
             for (int64_t r = 0; r < ROWS; r++)
                 l[r].v[v] = V(fma)(V(load)(row[r] + i + v * WIDTH), y, l[r].v[v]);
         }
+    }
 #pragma GCC unroll 8
     for (int64_t v = 0; v < LANE_VECTORS; v++) {
         const int64_t left = V(left)(k - i - v * WIDTH);
@@ -474,7 +476,7 @@ INLINE void V(narrow_block)(const struct product_args *g, REAL *c, int64_t c_row
     for (int64_t i = 0; i < m; i += WIDTH) {
         const int64_t count = m - i < WIDTH ? m - i : WIDTH;
         const REAL *rows = a + i * g->a_row;
-        VEC sum;
+        VEC sum = {0};
         if (g->a_row == 1 && g->a_col != 1)
             sum = V(dots)(rows, g->a_col, b, g->k, count);
         else if (g->a_col == 1 && count > 1)

@@ -71,11 +71,9 @@ static bool form_of(const struct product_args *g, const struct kernels_of_dtype 
 }
 
 /* LIBXSMM is column-major: our c = a b is its c^T = b^T a^T. */
-static bool generate(const struct form *f, unsigned char *buffer, size_t *ret_bytes)
+static bool generate(const struct form *f, libxsmm_generated_code *code)
 {
     libxsmm_descriptor_blob blob;
-    libxsmm_generated_code code = {
-        .generated_code = buffer, .buffer_size = CODE_BYTES_MOST, .code_type = 2, .arch = (unsigned)f->arch};
     const libxsmm_gemm_precision precision =
         f->dtype == DTYPE_FLOAT32 ? LIBXSMM_GEMM_PRECISION_F32 : LIBXSMM_GEMM_PRECISION_F64;
     const libxsmm_gemm_descriptor *descriptor = libxsmm_gemm_descriptor_dinit(
@@ -83,14 +81,13 @@ static bool generate(const struct form *f, unsigned char *buffer, size_t *ret_by
         f->a_transposed ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE, LIBXSMM_GEMM_PREFETCH_NONE);
     if (descriptor == NULL)
         return false;
-    libxsmm_generator_gemm_kernel(&code, descriptor);
-    *ret_bytes = code.code_size;
-    return code.last_error == 0 && code.code_size > 0;
+    libxsmm_generator_gemm_kernel(code, descriptor);
+    return code->last_error == 0 && code->code_size > 0;
 }
 
 /* A copy of the code in memory that is executable and no longer writable; NULL: there is no memory, or none that may be
  * executed (`made.forbidden`). */
-static void *make_executable(const unsigned char *code, size_t bytes)
+static void *make_executable(const void *code, size_t bytes)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
@@ -121,6 +118,7 @@ static bool agrees(const struct form *f, product_code code, const struct kernels
 {
     enum { ELEMENTS_MOST = 64 * 64, PROBES = 3 };
     const size_t size = dtype_size(f->dtype);
+    const size_t bytes = ELEMENTS_MOST * size;
     struct product_args g = {.m = f->m,
                              .n = f->n,
                              .k = f->k,
@@ -130,20 +128,20 @@ static bool agrees(const struct form *f, product_code code, const struct kernels
                              .b_col = 1,
                              .c_row = f->c_row,
                              .c_kept = true};
-    unsigned char *memory = calloc(4 * ELEMENTS_MOST, size);
+    unsigned char *memory = calloc(4, bytes);
     bool same = memory != NULL;
     for (uint32_t probe = 0; probe < PROBES && same; probe++) {
         unsigned char *a = memory;
-        unsigned char *b = a + ELEMENTS_MOST * size;
-        unsigned char *mine = b + ELEMENTS_MOST * size;
-        unsigned char *its = mine + ELEMENTS_MOST * size;
+        unsigned char *b = a + bytes;
+        unsigned char *mine = b + bytes;
+        unsigned char *its = mine + bytes;
         void *p[] = {mine, a, b, NULL};
         fill(a, f->dtype, ELEMENTS_MOST, probe);
         fill(b, f->dtype, ELEMENTS_MOST, probe + PROBES);
         kernels->product(&g, p);
         code(b, a, its);
         for (int64_t i = 0; i < f->m && same; i++) {
-            const size_t row = (size_t)(i * f->c_row) * size;
+            const size_t row = (size_t)i * (size_t)f->c_row * size;
             same = memcmp(mine + row, its + row, (size_t)f->n * size) == 0;
         }
     }
@@ -153,19 +151,21 @@ static bool agrees(const struct form *f, product_code code, const struct kernels
 
 static product_code compile(const struct form *f, const struct kernels_of_dtype *kernels)
 {
-    unsigned char *buffer = calloc(1, CODE_BYTES_MOST);
-    size_t bytes = 0;
+    libxsmm_generated_code text = {.generated_code = calloc(1, CODE_BYTES_MOST),
+                                   .buffer_size = CODE_BYTES_MOST,
+                                   .code_type = 2,
+                                   .arch = (unsigned)f->arch};
     void *memory = NULL;
     product_code code = NULL;
-    if (buffer != NULL && generate(f, buffer, &bytes))
-        memory = make_executable(buffer, bytes);
-    free(buffer);
+    if (text.generated_code != NULL && generate(f, &text))
+        memory = make_executable(text.generated_code, text.code_size);
+    free(text.generated_code);
     if (memory == NULL)
         return NULL;
     memcpy(&code, &memory, sizeof code); /* ISO C has no cast between them */
     if (agrees(f, code, kernels))
         return code;
-    (void)munmap(memory, bytes);
+    (void)munmap(memory, text.code_size);
     return NULL;
 }
 
