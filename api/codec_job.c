@@ -211,6 +211,8 @@ static void take_optimizer_field(struct reading *r, const struct optimizer_field
     const json_t *value = f->required ? required_field(object, f->name, at, r->err) : json_object_get(object, f->name);
     if (value && f->is_bool)
         (void)read_bool(value, &field_at, member, r->err);
+    else if (value && f->is_whole)
+        (void)read_whole(value, (int64_t)f->least, (int64_t)f->most, &field_at, member, r->err);
     else if (value)
         take_number_in(r, &range, value, &field_at, member);
 }
@@ -484,6 +486,17 @@ static void take_labels(struct reading *r)
     }
 }
 
+/* LBFGS takes all rows at once. */
+static void take_batch_size(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "batch_size", &at);
+    if (value && r->spec->train.optimizer.name == OPTIMIZER_LBFGS)
+        mistake(r->err, ERR_invalid_value, &at, "LBFGS takes all rows at once: it has no batch_size");
+    else
+        take_whole(r, "batch_size", 1, WHOLE_MAX, &r->spec->train.batch_size);
+}
+
 static void take_job(struct reading *r)
 {
     static const char *const known[] = {
@@ -505,7 +518,7 @@ static void take_job(struct reading *r)
     take_freeze(r);
     (void)required_field(r->body, "epochs", r->root, r->err);
     take_whole(r, "epochs", 1, WHOLE_MAX, &train->epochs);
-    take_whole(r, "batch_size", 1, WHOLE_MAX, &train->batch_size);
+    take_batch_size(r);
     take_whole(r, "seed", 0, WHOLE_MAX, &seed);
     take_bool(r, "shuffle", &train->shuffle);
     take_bool(r, "drop_last", &train->drop_last);
@@ -572,6 +585,8 @@ static void put_optimizer(struct json *j, const struct optimizer *o)
         const void *member = (const char *)o + f->offset;
         if (f->optimizer == o->name && f->is_bool)
             member_bool(j, f->name, *(const bool *)member);
+        else if (f->optimizer == o->name && f->is_whole)
+            member_whole(j, f->name, *(const int64_t *)member);
         else if (f->optimizer == o->name)
             member_number(j, f->name, *(const double *)member);
     }
@@ -623,7 +638,8 @@ static char *canonical_text(const struct job_spec *spec)
         member_number(&j, "clip_gradient_norm", train->clip_gradient_norm);
     put_freeze(&j, spec);
     member_whole(&j, "epochs", train->epochs);
-    member_whole(&j, "batch_size", train->batch_size);
+    if (train->optimizer.name != OPTIMIZER_LBFGS)
+        member_whole(&j, "batch_size", train->batch_size);
     member_bool(&j, "shuffle", train->shuffle);
     member_whole(&j, "seed", (int64_t)train->seed);
     if (train->validation_fraction > 0) {

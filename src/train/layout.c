@@ -77,6 +77,12 @@ static int64_t split_batches(int64_t rows, int64_t batch_size, bool drop_last, i
     return rows == 0 ? 0 : rows / *ret_batch + (*ret_rest != 0);
 }
 
+/* LBFGS takes all rows at once. */
+static int64_t batch_size(const struct train_spec *spec)
+{
+    return spec->optimizer.name == OPTIMIZER_LBFGS ? INT64_MAX : spec->batch_size;
+}
+
 err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *ret, struct error *err)
 {
     err_code code = check_spec(spec, rows, err);
@@ -85,8 +91,8 @@ err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *
     struct layout l = {.validation = validation_rows(spec, rows)};
     l.training = (int64_t)rows - l.validation;
     l.steps_per_epoch =
-        split_batches(l.training, spec->batch_size, spec->drop_last, &l.whole, &l.batch[PHASE_POINT_REST]);
-    split_batches(l.validation, spec->batch_size, false, &l.batch[PHASE_VALIDATE], &l.batch[PHASE_VALIDATE_REST]);
+        split_batches(l.training, batch_size(spec), spec->drop_last, &l.whole, &l.batch[PHASE_POINT_REST]);
+    split_batches(l.validation, batch_size(spec), false, &l.batch[PHASE_VALIDATE], &l.batch[PHASE_VALIDATE_REST]);
     const bool ends_whole = l.batch[PHASE_POINT_REST] == 0;
     if (ends_whole || spec->record_every_steps > 0)
         l.batch[PHASE_POINT] = l.whole;

@@ -7,7 +7,7 @@
 
 static const char *const names[] = {
     [OPTIMIZER_SGD] = "SGD",         [OPTIMIZER_ADAM] = "Adam",       [OPTIMIZER_ADAMW] = "AdamW",
-    [OPTIMIZER_RMSPROP] = "RMSprop", [OPTIMIZER_ADAGRAD] = "Adagrad",
+    [OPTIMIZER_RMSPROP] = "RMSprop", [OPTIMIZER_ADAGRAD] = "Adagrad", [OPTIMIZER_LBFGS] = "LBFGS",
 };
 
 enum { NAME_COUNT = sizeof names / sizeof *names };
@@ -47,6 +47,12 @@ const struct optimizer_field optimizer_fields[] = {
     {FIELD(initial_accumulator), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0, NOT_NEGATIVE},
     {FIELD(epsilon), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 1e-10, NOT_NEGATIVE},
     {FIELD(weight_decay), .optimizer = OPTIMIZER_ADAGRAD, .fallback = 0, NOT_NEGATIVE},
+
+    {FIELD(learning_rate), .optimizer = OPTIMIZER_LBFGS, .fallback = 1, POSITIVE},
+    {FIELD(history), .optimizer = OPTIMIZER_LBFGS, .is_whole = true, .fallback = 10, .least = 1, .most = 1000},
+    {FIELD(max_evaluations), .optimizer = OPTIMIZER_LBFGS, .is_whole = true, .fallback = 25, .least = 1, .most = 1e6},
+    {FIELD(tolerance_gradient), .optimizer = OPTIMIZER_LBFGS, .fallback = 1e-7, NOT_NEGATIVE},
+    {FIELD(tolerance_change), .optimizer = OPTIMIZER_LBFGS, .fallback = 1e-9, NOT_NEGATIVE},
 };
 const size_t optimizer_field_count = sizeof optimizer_fields / sizeof *optimizer_fields;
 
@@ -75,6 +81,8 @@ struct optimizer optimizer_defaults(enum optimizer_name name)
             continue;
         if (field->is_bool)
             *(bool *)(void *)member = field->fallback != 0;
+        else if (field->is_whole)
+            *(int64_t *)(void *)member = (int64_t)field->fallback;
         else
             *(double *)(void *)member = field->fallback;
     }
@@ -90,6 +98,8 @@ size_t optimizer_state_count(const struct optimizer *o)
         return 1 + (size_t)o->centered + (o->momentum != 0 ? 1 : 0);
     case OPTIMIZER_ADAGRAD:
         return 1;
+    case OPTIMIZER_LBFGS:
+        return 0;
     default:
         return 2;
     }
@@ -112,6 +122,8 @@ size_t optimizer_scalar_count(const struct optimizer *o)
         return SECOND_CORRECTION + 1;
     case OPTIMIZER_ADAMW:
         return DECAY + 1;
+    case OPTIMIZER_LBFGS:
+        return 0;
     default:
         return STEP_SIZE + 1;
     }

@@ -1,11 +1,18 @@
 /* Optimizers: functions that append the update of one parameter to a graph as ordinary nodes. Each agrees with
- * PyTorch's of that name. */
+ * PyTorch's of that name. LBFGS alone is none (train/lbfgs.h): it has no state and no scalars here. */
 #ifndef GRADD_TRAIN_OPTIMIZER_H
 #define GRADD_TRAIN_OPTIMIZER_H
 
 #include "graph/builder.h"
 
-enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_RMSPROP, OPTIMIZER_ADAGRAD };
+enum optimizer_name {
+    OPTIMIZER_SGD,
+    OPTIMIZER_ADAM,
+    OPTIMIZER_ADAMW,
+    OPTIMIZER_RMSPROP,
+    OPTIMIZER_ADAGRAD,
+    OPTIMIZER_LBFGS
+};
 
 struct optimizer {
     enum optimizer_name name;
@@ -17,7 +24,9 @@ struct optimizer {
     bool centered;
     double learning_rate_decay, initial_accumulator; /* Adagrad */
     double epsilon;                                  /* all but SGD */
-    double weight_decay;
+    double weight_decay;                             /* all but LBFGS */
+    int64_t history, max_evaluations;                /* LBFGS */
+    double tolerance_gradient, tolerance_change;
 };
 
 bool optimizer_find(const char *name, enum optimizer_name *ret);
@@ -28,9 +37,9 @@ struct optimizer_field {
     const char *name;
     enum optimizer_name optimizer;
     bool required;
-    bool is_bool;
-    double fallback;    /* the default */
-    double least, most; /* inclusive; `least_open`, `most_open`: exclusive */
+    bool is_bool, is_whole; /* bool, int64_t; else double */
+    double fallback;        /* the default */
+    double least, most;     /* inclusive; `least_open`, `most_open`: exclusive */
     bool least_open, most_open;
     size_t offset; /* in struct optimizer */
 };

@@ -1,6 +1,7 @@
 #include "train/plans.h"
 
 #include "base/size.h"
+#include "train/lbfgs.h"
 #include "train/step.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,6 +89,9 @@ static err_code check_model(const struct model *m, const struct train_spec *spec
                          shape_text(cost, text));
     }
     err_code inputs = check_inputs(m, err), frozen = check_frozen(m, spec, err);
+    if (spec->optimizer.name == OPTIMIZER_LBFGS && spec->clip_gradient_norm > 0)
+        return error_add(err, ERR_invalid_value, (struct place){.pointer = "/clip_gradient_norm"},
+                         "LBFGS searches along the true gradient, which can't be clipped");
     return inputs != ERR_ok ? inputs : frozen;
 }
 
@@ -141,6 +145,15 @@ static void add_bytes(size_t *sum, size_t bytes)
         *sum = SIZE_MAX;
 }
 
+/* What it remembers, a copy of that, what it works with, and the point. */
+static void add_lbfgs(size_t *sum, size_t elements, size_t history)
+{
+    size_t memory = lbfgs_memory(elements, history), doubles = lbfgs_scratch(elements, history);
+    bool fits = size_add(doubles, elements, &doubles) && size_add(doubles, memory, &doubles) &&
+                size_add(doubles, memory, &doubles) && size_mul(doubles, sizeof(double), &doubles);
+    add_bytes(sum, fits ? doubles : SIZE_MAX);
+}
+
 size_t train_plans_memory(const struct model *m, const struct train_spec *spec, const struct layout *l,
                           struct plan *const plans[PHASE_COUNT])
 {
@@ -154,5 +167,7 @@ size_t train_plans_memory(const struct model *m, const struct train_spec *spec, 
         size_t states = train_plans_have_state(plans, p) ? optimizer_state_count(&spec->optimizer) : 0;
         add_bytes(&bytes, 2 * (1 + states) * (size_t)elements * dtype_size(m->dtype));
     }
+    if (spec->optimizer.name == OPTIMIZER_LBFGS)
+        add_lbfgs(&bytes, (size_t)model_parameter_elements(m), (size_t)spec->optimizer.history);
     return bytes;
 }

@@ -1,5 +1,6 @@
 #include "train/session.h"
 
+#include "train/lbfgs.h"
 #include "train/step.h"
 #include <math.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@ static void trained_free(struct trained *t)
 {
     tensors_free(t->parameters, t->parameter_count);
     tensors_free(t->states, t->parameter_count * t->state_count);
+    free(t->memory);
     *t = (struct trained){0};
 }
 
@@ -30,8 +32,11 @@ static err_code trained_new(const struct model *m, const struct optimizer *o, st
     struct trained t = {.parameter_count = m->parameter_count, .state_count = optimizer_state_count(o)};
     t.parameters = calloc(t.parameter_count, sizeof(struct tensor *));
     t.states = calloc(t.parameter_count * t.state_count + 1, sizeof(struct tensor *));
+    if (o->name == OPTIMIZER_LBFGS)
+        t.memory_count = lbfgs_memory((size_t)model_parameter_elements(m), (size_t)o->history);
+    t.memory = t.memory_count > 0 ? calloc(t.memory_count, sizeof *t.memory) : NULL;
     err_code code = ERR_ok;
-    if (t.parameters == NULL || t.states == NULL)
+    if (t.parameters == NULL || t.states == NULL || (t.memory_count > 0 && t.memory == NULL))
         code = error_set(err, ERR_out_of_memory, "no memory for the parameters");
     for (size_t p = 0; p < t.parameter_count && code == ERR_ok; p++) {
         struct shape shape = graph_node(m->graph, m->parameters[p].node)->shape;
@@ -61,6 +66,8 @@ static void trained_copy(struct trained *to, const struct trained *from)
 {
     copy_tensors(to->parameters, from->parameters, from->parameter_count);
     copy_tensors(to->states, from->states, from->parameter_count * from->state_count);
+    if (from->memory_count > 0)
+        memcpy(to->memory, from->memory, from->memory_count * sizeof *to->memory);
 }
 
 static bool tensor_is_finite(const struct tensor *t)
@@ -155,6 +162,13 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
     s->scalars = calloc(OPTIMIZER_SCALARS_MAX, sizeof(double));
     if (s->rows == NULL || s->scalars == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for the rows of a batch");
+    if (s->now.memory_count > 0) {
+        const size_t elements = (size_t)model_parameter_elements(s->model);
+        s->point = calloc(elements, sizeof *s->point);
+        s->scratch = calloc(lbfgs_scratch(elements, (size_t)s->spec.optimizer.history), sizeof *s->scratch);
+        if (s->point == NULL || s->scratch == NULL)
+            return error_set(err, ERR_out_of_memory, "no memory for LBFGS");
+    }
     if (s->spec.threads > 1)
         code = team_new(s->spec.threads, &s->team, err);
     return code == ERR_ok ? make_runs(s, err) : code;
@@ -183,6 +197,8 @@ void session_close(struct session *s)
     free(s->order);
     free(s->rows);
     free(s->scalars);
+    free(s->point);
+    free(s->scratch);
 }
 
 /* ---- steps ---- */
@@ -210,7 +226,7 @@ enum phase session_load(struct session *s, int64_t step)
     if (whole)
         phase = layout_point_due(&s->layout, &s->spec, step + 1) ? PHASE_POINT : PHASE_STEP;
     int64_t rows = s->layout.batch[phase];
-    if (s->spec.shuffle) {
+    if (s->spec.shuffle && s->spec.optimizer.name != OPTIMIZER_LBFGS) {
         permute(s, step / s->layout.steps_per_epoch);
         permutation_fill(&s->permutation, (uint64_t)first, (size_t)rows, s->rows);
         for (int64_t i = 0; i < rows; i++)
@@ -237,11 +253,96 @@ static double run_scalar(const struct session *s, enum phase phase, size_t outpu
     return s->model->dtype == DTYPE_FLOAT32 ? (double)*(const float *)value : *(const double *)value;
 }
 
+/* ---- LBFGS ---- */
+
+/* What one evaluation needs and tells. */
+struct evaluation {
+    struct session *session;
+    enum phase phase;
+    const atomic_bool *cancel;
+    bool first;
+    double norm; /* of the first */
+};
+
+static void spread_point(struct session *s)
+{
+    const double *from = s->point;
+    for (size_t p = 0; p < s->model->parameter_count; p++)
+        for (int64_t i = 0, count = tensor_elements(s->now.parameters[p]); i < count; i++)
+            tensor_set(s->now.parameters[p], i, *from++);
+}
+
+static void gather_point(struct session *s)
+{
+    double *to = s->point;
+    for (size_t p = 0; p < s->model->parameter_count; p++)
+        for (int64_t i = 0, count = tensor_elements(s->now.parameters[p]); i < count; i++)
+            *to++ = tensor_get(s->now.parameters[p], i);
+}
+
+/* The outputs after cost and norm are the gradients, parameter after parameter. */
+static void gather_gradient(const struct session *s, enum phase phase, double *to)
+{
+    for (size_t p = 0; p < s->model->parameter_count; p++) {
+        const struct tensor view = {
+            .dtype = s->model->dtype,
+            .shape = s->now.parameters[p]->shape,
+            .data = (void *)(uintptr_t)run_output(s->runs[phase], 2 + p),
+        };
+        for (int64_t i = 0, count = tensor_elements(&view); i < count; i++)
+            *to++ = tensor_get(&view, i);
+    }
+}
+
+static err_code evaluate(void *context, const double *x, double *ret_value, double *ret_gradient, struct error *err)
+{
+    struct evaluation *e = context;
+    struct session *s = e->session;
+    (void)x; /* is the session's point */
+    spread_point(s);
+    err_code code = run_execute(s->runs[e->phase], e->cancel, err);
+    if (code != ERR_ok)
+        return code;
+    *ret_value = run_scalar(s, e->phase, 0);
+    gather_gradient(s, e->phase, ret_gradient);
+    if (e->first)
+        e->norm = run_scalar(s, e->phase, 1);
+    e->first = false;
+    return ERR_ok;
+}
+
+static err_code step_lbfgs(struct session *s, int64_t step, enum phase phase, const atomic_bool *cancel,
+                           struct step_result *ret, struct error *err)
+{
+    const struct optimizer *o = &s->spec.optimizer;
+    const struct lbfgs_settings settings = {
+        .history = (size_t)o->history,
+        .max_evaluations = o->max_evaluations,
+        .tolerance_gradient = o->tolerance_gradient,
+        .tolerance_change = o->tolerance_change,
+    };
+    struct evaluation e = {.session = s, .phase = phase, .cancel = cancel, .first = true};
+    const struct lbfgs_function f = {.evaluate = evaluate, .context = &e};
+    double cost = NAN;
+    gather_point(s);
+    err_code code = lbfgs_step(&settings, &f, session_rate(s, step), (size_t)model_parameter_elements(s->model),
+                               s->point, s->now.memory, s->scratch, &cost, err);
+    if (code != ERR_ok)
+        return code;
+    spread_point(s);
+    *ret = (struct step_result){.cost = cost, .norm = e.norm};
+    return ERR_ok;
+}
+
+/* ---- a step ---- */
+
 err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, struct step_result *ret,
                       struct error *err)
 {
     enum phase phase = session_load(s, step);
     run_set_random(s->runs[phase], s->spec.seed, (uint64_t)step);
+    if (s->spec.optimizer.name == OPTIMIZER_LBFGS)
+        return step_lbfgs(s, step, phase, cancel, ret, err);
     err_code code = run_execute(s->runs[phase], cancel, err);
     if (code != ERR_ok)
         return code;

@@ -15,6 +15,8 @@ struct trained {
     struct tensor **parameters; /* parameter_count */
     struct tensor **states; /* state_count each, parameter after parameter; NULL where the cost does not depend on it */
     size_t parameter_count, state_count;
+    double *memory; /* LBFGS's; else none */
+    size_t memory_count;
 };
 
 /* Whether every parameter is. */
@@ -34,6 +36,7 @@ struct session {
     uint32_t *order;                /* training rows, then validation rows */
     uint32_t *rows;                 /* of the batch that is run */
     void *scalars;                  /* the optimizer's, in the model's dtype */
+    double *point, *scratch;        /* LBFGS's: all parameters as one vector, and what it works with; else NULL */
     struct permutation permutation; /* of the training rows, in epoch permuted_epoch */
     int64_t permuted_epoch;         /* -1: none yet */
 };
@@ -51,7 +54,7 @@ struct step_result {
 
 /* Picks the rows of a step (0 = first) and its scalars; returns the phase that it runs in. */
 enum phase session_load(struct session *s, int64_t step);
-/* Takes a training step. */
+/* Takes a training step. `cancel` is looked at within every evaluation. */
 err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel, struct step_result *ret,
                       struct error *err);
 /* The learning rate of a step. */

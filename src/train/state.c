@@ -33,7 +33,7 @@ static size_t trained_bytes(const struct trained *t)
     size_t sum = 0;
     for (size_t i = 0; i < tensor_count(t); i++)
         sum += bytes_of(tensor_of(t, i));
-    return sum;
+    return sum + t->memory_count * sizeof *t->memory;
 }
 
 static char *put_trained(const struct trained *t, char *to)
@@ -44,7 +44,9 @@ static char *put_trained(const struct trained *t, char *to)
             memcpy(to, tensor->data, bytes_of(tensor));
         to += bytes_of(tensor);
     }
-    return to;
+    if (t->memory_count > 0)
+        memcpy(to, t->memory, t->memory_count * sizeof *t->memory);
+    return to + t->memory_count * sizeof *t->memory;
 }
 
 static const char *take_trained(struct trained *t, const char *from)
@@ -55,7 +57,9 @@ static const char *take_trained(struct trained *t, const char *from)
             memcpy(tensor->data, from, bytes_of(tensor));
         from += bytes_of(tensor);
     }
-    return from;
+    if (t->memory_count > 0)
+        memcpy(t->memory, from, t->memory_count * sizeof *t->memory);
+    return from + t->memory_count * sizeof *t->memory;
 }
 
 size_t state_size(const struct session *s)

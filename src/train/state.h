@@ -1,8 +1,8 @@
 /* All that training is between two steps, as one run of bytes: what whoever drives a trainer keeps as a checkpoint.
  *
- * A header, the sums below, then the tensors of what is trained, parameter after parameter, each followed by its
- * optimizer's state; everything little-endian. There is no generator's state: random numbers are functions of the seed
- * and the step. */
+ * A header, the sums below, then the tensors of what is trained, first the parameters, then their optimizer's states,
+ * and what LBFGS remembers; everything little-endian. There is no generator's state: random numbers are functions of
+ * the seed and the step. */
 #ifndef GRADD_TRAIN_STATE_H
 #define GRADD_TRAIN_STATE_H
 

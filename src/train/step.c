@@ -108,6 +108,13 @@ static void leave_frozen(const struct model *m, const struct train_spec *spec, n
                 gradients[p] = NODE_NONE;
 }
 
+/* LBFGS drives the gradient itself. */
+static void list_gradients(struct step_graph *s, struct builder *b, const node_id *leaves, const node_id *gradients)
+{
+    for (size_t p = 0; p < s->parameter_count; p++)
+        s->updates[p] = gradients[p] != NODE_NONE ? gradients[p] : build_fill(b, 0, build_shape(b, leaves[p]));
+}
+
 /* Appends the update of each parameter that has a gradient, with leaves for its states. */
 static err_code append_updates(struct step_graph *s, const struct train_spec *spec, const node_id *leaves,
                                node_id *gradients, struct error *err)
@@ -117,6 +124,10 @@ static err_code append_updates(struct step_graph *s, const struct train_spec *sp
     s->norm = gradient_norm(&b, gradients, s->parameter_count);
     if (spec->clip_gradient_norm > 0)
         clip(&b, s->norm, spec->clip_gradient_norm, gradients, s->parameter_count);
+    if (o->name == OPTIMIZER_LBFGS) {
+        list_gradients(s, &b, leaves, gradients);
+        return b.code;
+    }
     char name[LEAF_NAME_MAX];
     node_id scalars[OPTIMIZER_SCALARS_MAX], states[OPTIMIZER_STATES_MAX];
     for (size_t i = 0; i < optimizer_scalar_count(o); i++)
@@ -274,7 +285,8 @@ err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t
             w.outputs[w.output_count++] = s.updates[u];
     code = graph_simplify(s.graph, w.outputs, w.output_count, &simple, w.outputs, err);
     if (code == ERR_ok) {
-        share_updates(m, &s, simple, first, &w);
+        if (spec->optimizer.name != OPTIMIZER_LBFGS)
+            share_updates(m, &s, simple, first, &w);
         code = plan_wanted(m, spec, simple, &w, true, ret, err);
     }
 end:

@@ -16,7 +16,7 @@ struct step_graph {
     node_id
         *adjoints; /* if they were asked for: `forward` ids, the gradient of the cost by each; NODE_NONE: none flows */
     node_id *updates; /* parameter p and its states: updates[p * stride], ...; all NODE_NONE if the cost does not depend
-                         on it */
+                         on it. LBFGS: the gradient by p, zeros if it does not depend on it or p is frozen */
     node_id norm;     /* of the gradient by all parameters that are trained, before it is clipped */
     size_t parameter_count, stride;
 };
@@ -27,8 +27,9 @@ err_code step_graph_make(const struct model *m, const struct train_spec *spec, i
 void step_graph_clear(struct step_graph *s);
 
 /* The plan of a training step: output 0 is the cost, with_norm output 1 the norm of the gradient, the others are
- * written where the parameters and their states lie, with the same bits whether with the norm or without. The model's
- * inputs are gathered. A state is a leaf of the plan only if the cost depends on its parameter. */
+ * written where the parameters and their states lie, with the same bits whether with the norm or without. For LBFGS
+ * they are the gradients by the parameters, and written nowhere. The model's inputs are gathered. A state is a leaf of
+ * the plan only if the cost depends on its parameter. */
 err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
                    struct plan **ret, struct error *err);
 /* The plan of the cost alone, without training (Dropout is the identity). */

@@ -18,7 +18,7 @@ struct train_spec {
     char *const *freeze;       /* names of parameters that stay as they are; borrowed */
     size_t freeze_count;
     int64_t epochs;     /* 1 and up */
-    int64_t batch_size; /* 1 and up; larger than the data: all of it */
+    int64_t batch_size; /* 1 and up; larger than the data: all of it. LBFGS takes all rows, in their order */
     bool shuffle;
     bool drop_last;
     uint64_t seed;

@@ -186,6 +186,33 @@ static void test_mistakes_in_bind(void **state)
                    ERR_invalid_value, "/bind/X/transform");
 }
 
+#define LBFGS(fields) "{" LEAST ", \"optimizer\": {\"name\": \"LBFGS\"" fields "}"
+
+/* It takes all rows: the text has no batch_size, and reads back. */
+static void test_lbfgs(void **state)
+{
+    (void)state;
+    struct read_job j = accept(LBFGS(", \"history\": 4") "}");
+    struct job_spec again = {0};
+    assert_null(strstr(j.canonical, "batch_size"));
+    assert_int_equal(decode_job(j.canonical, &again, NULL), ERR_ok);
+    for (int i = 0; i < 2; i++) {
+        const struct optimizer *o = i == 0 ? &j.spec.train.optimizer : &again.train.optimizer;
+        assert_int_equal(o->name, OPTIMIZER_LBFGS);
+        assert_int_equal(o->history, 4);
+        assert_int_equal(o->max_evaluations, 25);
+        assert_true(o->learning_rate == 1 && o->tolerance_gradient == 1e-7 && o->tolerance_change == 1e-9);
+    }
+    job_spec_clear(&again);
+    read_job_clear(&j);
+    expect_mistake(LBFGS("") ", \"batch_size\": 32}", ERR_invalid_value, "/batch_size");
+    expect_mistake(LBFGS(", \"history\": 0") "}", ERR_out_of_range, "/optimizer/history");
+    expect_mistake(LBFGS(", \"history\": 2.5") "}", ERR_wrong_type, "/optimizer/history");
+    expect_mistake(LBFGS(", \"max_evaluations\": 1000001") "}", ERR_out_of_range, "/optimizer/max_evaluations");
+    expect_mistake(LBFGS(", \"tolerance_change\": -1") "}", ERR_out_of_range, "/optimizer/tolerance_change");
+    expect_mistake(LBFGS(", \"weight_decay\": 0") "}", ERR_unknown_field, "/optimizer/weight_decay");
+}
+
 static void test_mistakes_in_schedule(void **state)
 {
     (void)state;
@@ -245,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_mistakes_in_bind),
+        cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_mistakes_in_schedule),
         cmocka_unit_test(test_mistakes_in_optimizer),
         cmocka_unit_test(test_patch),

@@ -14,6 +14,7 @@ struct course {
     struct rows rows;
     struct train_spec spec;
     struct train_point points[STEPS_MAX];
+    double epoch_costs[STEPS_MAX]; /* as told with each point */
     size_t point_count;
     void *states[STEPS_MAX]; /* after each step, the first before any */
     size_t state_size;
@@ -56,6 +57,7 @@ static void train_whole(struct course *c)
         bool has_point;
         assert_ok(trainer_advance(t, 1, NULL, &c->points[c->point_count], &has_point, &err), &err);
         assert_true(trainer_state_finite(t));
+        c->epoch_costs[c->point_count] = trainer_epoch_cost(t);
         c->point_count += has_point;
         c->steps = trainer_step(t);
     }
@@ -81,6 +83,7 @@ static void train_from(const struct course *c, int64_t step)
         if (!has_point)
             continue;
         assert_true(next < c->point_count);
+        assert_same(trainer_epoch_cost(t), c->epoch_costs[next]);
         assert_same_point(&point, &c->points[next++]);
     }
     assert_int_equal(next, c->point_count);
@@ -129,6 +132,12 @@ static void every_optimizer_resumes(void **state)
         c.spec.optimizer.learning_rate = 0.05;
         c.spec.optimizer.momentum = 0.9;
         c.spec.optimizer.centered = true;
+        if (name == OPTIMIZER_LBFGS) {
+            c.spec.clip_gradient_norm = 0;
+            c.spec.epochs = 12;
+            c.spec.optimizer.history = 3;
+            c.spec.optimizer.max_evaluations = 4;
+        }
         check_course(&c, i % 2 == 0 ? DTYPE_FLOAT32 : DTYPE_FLOAT64);
     }
 }
