@@ -27,6 +27,9 @@ static err_code check_spec(const struct train_spec *spec, size_t rows, struct er
     if (spec->batch_size < 1)
         code = error_add(err, ERR_out_of_range, at("/batch_size"), "batch_size is %lld; it must be at least 1",
                          (long long)spec->batch_size);
+    if (spec->early_stopping.patience < 0)
+        code = error_add(err, ERR_out_of_range, at("/early_stopping/patience"),
+                         "patience is %lld; it must be at least 1", (long long)spec->early_stopping.patience);
     if (spec->record_every_steps < 0)
         code = error_add(err, ERR_out_of_range, at("/record/every_steps"), "every_steps is %lld; it must be at least 1",
                          (long long)spec->record_every_steps);

@@ -165,7 +165,8 @@ size_t train_plans_memory(const struct model *m, const struct train_spec *spec, 
         int64_t elements = 0;
         shape_elements(leaf_shape(m, m->parameters[p].node), &elements);
         size_t states = train_plans_have_state(plans, p) ? optimizer_state_count(&spec->optimizer) : 0;
-        add_bytes(&bytes, 2 * (1 + states) * (size_t)elements * dtype_size(m->dtype));
+        size_t copies = 2 * (1 + states) + (spec->early_stopping.patience > 0 ? 1 : 0);
+        add_bytes(&bytes, copies * (size_t)elements * dtype_size(m->dtype));
     }
     if (spec->optimizer.name == OPTIMIZER_LBFGS)
         add_lbfgs(&bytes, (size_t)model_parameter_elements(m), (size_t)spec->optimizer.history);

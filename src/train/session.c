@@ -99,6 +99,11 @@ void session_keep(struct session *s, int64_t step)
     s->kept_step = step;
 }
 
+void session_keep_best(struct session *s)
+{
+    copy_tensors(s->best, s->now.parameters, s->now.parameter_count);
+}
+
 int64_t session_back(struct session *s)
 {
     trained_copy(&s->now, &s->kept);
@@ -142,6 +147,20 @@ static err_code make_runs(struct session *s, struct error *err)
     return code;
 }
 
+/* With early stopping. */
+static err_code reserve_best(struct session *s, struct error *err)
+{
+    if (s->spec.early_stopping.patience == 0)
+        return ERR_ok;
+    s->best = calloc(s->model->parameter_count, sizeof(struct tensor *));
+    if (s->best == NULL)
+        return error_set(err, ERR_out_of_memory, "no memory for the best parameters");
+    err_code code = ERR_ok;
+    for (size_t p = 0; p < s->model->parameter_count && code == ERR_ok; p++)
+        code = tensor_new(s->model->dtype, s->now.parameters[p]->shape, &s->best[p], err);
+    return code;
+}
+
 static err_code fill_session(struct session *s, struct tensor *const *start, struct error *err)
 {
     size_t training;
@@ -154,6 +173,8 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
         code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->now, err);
     if (code == ERR_ok)
         code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->kept, err);
+    if (code == ERR_ok)
+        code = reserve_best(s, err);
     if (code != ERR_ok)
         return code;
     copy_tensors(s->now.parameters, start, s->model->parameter_count);
@@ -192,6 +213,8 @@ void session_close(struct session *s)
         run_free(s->runs[phase]);
     team_free(s->team);
     train_plans_free(s->plans);
+    if (s->best != NULL)
+        tensors_free(s->best, s->model->parameter_count);
     trained_free(&s->now);
     trained_free(&s->kept);
     free(s->order);

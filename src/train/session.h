@@ -33,6 +33,7 @@ struct session {
     struct trained now;  /* bound to the runs */
     struct trained kept; /* as `now` was after kept_step steps, when every parameter was finite */
     int64_t kept_step;
+    struct tensor **best;           /* the best epoch's parameters; NULL without early stopping */
     uint32_t *order;                /* training rows, then validation rows */
     uint32_t *rows;                 /* of the batch that is run */
     void *scalars;                  /* the optimizer's, in the model's dtype */
@@ -63,6 +64,8 @@ double session_rate(const struct session *s, int64_t step);
 err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err);
 /* Keeps what is trained as it stands after so many steps. */
 void session_keep(struct session *s, int64_t step);
+/* Keeps the parameters as the best. */
+void session_keep_best(struct session *s);
 /* Goes back to what was kept; returns after how many steps that was. */
 int64_t session_back(struct session *s);
 

@@ -62,17 +62,47 @@ static const char *take_trained(struct trained *t, const char *from)
     return from + t->memory_count * sizeof *t->memory;
 }
 
+static size_t best_bytes(const struct session *s)
+{
+    size_t sum = 0;
+    for (size_t p = 0; s->best != NULL && p < s->now.parameter_count; p++)
+        sum += tensor_bytes(s->best[p]);
+    return sum;
+}
+
+static char *put_best(const struct session *s, char *to)
+{
+    for (size_t p = 0; s->best != NULL && p < s->now.parameter_count; p++) {
+        memcpy(to, s->best[p]->data, tensor_bytes(s->best[p]));
+        to += tensor_bytes(s->best[p]);
+    }
+    return to;
+}
+
+static const char *take_best(struct session *s, const char *from)
+{
+    for (size_t p = 0; s->best != NULL && p < s->now.parameter_count; p++) {
+        memcpy(s->best[p]->data, from, tensor_bytes(s->best[p]));
+        from += tensor_bytes(s->best[p]);
+    }
+    return from;
+}
+
 size_t state_size(const struct session *s)
 {
-    return sizeof(struct header) + trained_bytes(&s->now);
+    size_t copies = s->spec.stop_on_nonfinite ? 2 : 1;
+    return sizeof(struct header) + copies * trained_bytes(&s->now) + best_bytes(s);
 }
 
 void state_save(const struct session *s, const struct progress *p, void *ret)
 {
     struct header header = {.size = state_size(s), .progress = *p};
     memcpy(header.magic, magic, sizeof magic);
+    header.progress.kept_step = s->kept_step;
     memcpy(ret, &header, sizeof header);
-    (void)put_trained(&s->now, (char *)ret + sizeof header);
+    char *to = put_best(s, put_trained(&s->now, (char *)ret + sizeof header));
+    if (s->spec.stop_on_nonfinite)
+        (void)put_trained(&s->kept, to);
 }
 
 err_code state_restore(struct session *s, struct progress *ret, const void *bytes, size_t size, struct error *err)
@@ -83,11 +113,17 @@ err_code state_restore(struct session *s, struct progress *ret, const void *byte
     memcpy(&header, bytes, sizeof header);
     if (memcmp(header.magic, magic, sizeof magic) != 0 || header.size != size)
         return error_set(err, ERR_internal, "a checkpoint is not one that this version of gradd made");
+    if (header.progress.stopped < STOP_NONE || header.progress.stopped > STOP_NONFINITE)
+        return error_set(err, ERR_internal, "a checkpoint stopped for a reason that is not known");
     if (header.progress.step < 0 || header.progress.step > s->layout.steps)
         return error_set(err, ERR_internal, "a checkpoint is of step %lld; the job has %lld",
                          (long long)header.progress.step, (long long)s->layout.steps);
-    (void)take_trained(&s->now, (const char *)bytes + sizeof header);
+    const char *from = take_best(s, take_trained(&s->now, (const char *)bytes + sizeof header));
     session_keep(s, header.progress.step);
+    if (s->spec.stop_on_nonfinite) {
+        (void)take_trained(&s->kept, from);
+        s->kept_step = header.progress.kept_step;
+    }
     *ret = header.progress;
     return ERR_ok;
 }

@@ -1,8 +1,9 @@
 /* All that training is between two steps, as one run of bytes: what whoever drives a trainer keeps as a checkpoint.
  *
  * A header, the sums below, then the tensors of what is trained, first the parameters, then their optimizer's states,
- * and what LBFGS remembers; everything little-endian. There is no generator's state: random numbers are functions of
- * the seed and the step. */
+ * and what LBFGS remembers; the best epoch's parameters, if they are kept; where training stops at the last good copy,
+ * that copy. Everything is little-endian. There is no generator's state: random numbers are functions of the seed and
+ * the step. */
 #ifndef GRADD_TRAIN_STATE_H
 #define GRADD_TRAIN_STATE_H
 
@@ -19,7 +20,17 @@ struct progress {
     int64_t step; /* done */
     struct mean since_point, since_epoch;
     double epoch_cost; /* of the last whole epoch; NaN before the first */
+    double kept_cost;  /* as it was at the session's kept_step */
+    int64_t kept_step;
+    double best_watched; /* infinite: no epoch yet */
+    double best_cost;    /* of that epoch */
+    int64_t best_step;
+    double reference; /* the watched cost when it last fell by more than min_delta */
+    int64_t waited;   /* epochs since */
+    int64_t stopped;  /* enum stop */
 };
+
+enum stop { STOP_NONE, STOP_EARLY, STOP_NONFINITE };
 
 size_t state_size(const struct session *s);
 /* Writes state_size() bytes. */

@@ -52,7 +52,8 @@ err_code trainer_new(const struct model *m, const struct train_spec *spec, const
     struct trainer *t = calloc(1, sizeof *t);
     if (t == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for a trainer");
-    t->now.epoch_cost = NAN;
+    t->now.epoch_cost = t->now.kept_cost = t->now.best_cost = NAN;
+    t->now.best_watched = t->now.reference = INFINITY;
     err_code code = session_open(m, spec, data, start, &t->session, err);
     if (code == ERR_ok)
         *ret = t;
@@ -74,6 +75,18 @@ static bool at_epoch_end(const struct trainer *t)
     return t->now.step % t->session.layout.steps_per_epoch == 0;
 }
 
+/* Training has gone non-finite: an error, or the end of it at the last good copy. */
+static err_code go_nonfinite(struct trainer *t, const atomic_bool *cancel, struct error *err)
+{
+    if (!t->session.spec.stop_on_nonfinite)
+        return replay(&t->session, t->now.step, cancel, err);
+    t->now.step = session_back(&t->session);
+    t->now.epoch_cost = t->now.kept_cost;
+    t->now.since_point = t->now.since_epoch = (struct mean){0};
+    t->now.stopped = STOP_NONFINITE;
+    return ERR_ok;
+}
+
 static err_code take_step(struct trainer *t, const atomic_bool *cancel, double *ret_norm, struct error *err)
 {
     struct session *s = &t->session;
@@ -87,24 +100,51 @@ static err_code take_step(struct trainer *t, const atomic_bool *cancel, double *
         return code;
     t->now.step++;
     if (!isfinite(result.cost))
-        return replay(s, t->now.step, cancel, err);
+        return go_nonfinite(t, cancel, err);
     mean_add(&t->now.since_point, result.cost, rows);
     mean_add(&t->now.since_epoch, result.cost, rows);
     *ret_norm = result.norm;
     return ERR_ok;
 }
 
+/* Whether this epoch is the best so far, and whether it is time to stop. A cost that is no number is no better. */
+static void watch(struct trainer *t, double cost)
+{
+    const struct early_stopping *rule = &t->session.spec.early_stopping;
+    struct progress *now = &t->now;
+    if (cost < now->best_watched && trained_is_finite(&t->session.now)) {
+        now->best_watched = cost;
+        now->best_cost = now->epoch_cost;
+        now->best_step = now->step;
+        session_keep_best(&t->session);
+    }
+    now->waited++;
+    if (cost < now->reference - rule->min_delta) {
+        now->reference = cost;
+        now->waited = 0;
+    }
+    if (now->waited >= rule->patience && now->step < t->session.layout.steps)
+        now->stopped = STOP_EARLY;
+}
+
 static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, double *ret_validation, struct error *err)
 {
     struct session *s = &t->session;
-    t->now.epoch_cost = mean_take(&t->now.since_epoch);
     int64_t before = t->now.step - s->layout.steps_per_epoch;
+    bool validates = s->layout.validation > 0;
+    t->now.epoch_cost = mean_take(&t->now.since_epoch);
+    err_code code = validates ? session_validate(s, cancel, ret_validation, err) : ERR_ok;
+    if (code != ERR_ok)
+        return code;
+    if (s->spec.early_stopping.patience > 0)
+        watch(t, validates ? *ret_validation : t->now.epoch_cost);
     if (t->now.step / KEEP_STEPS > before / KEEP_STEPS || trainer_finished(t)) {
         if (!trained_is_finite(&s->now))
-            return replay(s, t->now.step, cancel, err);
+            return go_nonfinite(t, cancel, err);
         session_keep(s, t->now.step);
+        t->now.kept_cost = t->now.epoch_cost;
     }
-    return s->layout.validation > 0 ? session_validate(s, cancel, ret_validation, err) : ERR_ok;
+    return ERR_ok;
 }
 
 err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point,
@@ -115,11 +155,11 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
     bool due = false;
     for (int64_t taken = 0; taken < max_steps && !due && !trainer_finished(t); taken++) {
         err_code code = take_step(t, cancel, &norm, err);
-        if (code == ERR_ok && at_epoch_end(t))
+        if (code == ERR_ok && t->now.stopped == STOP_NONE && at_epoch_end(t))
             code = end_epoch(t, cancel, &validation_cost, err);
         if (code != ERR_ok)
             return code;
-        due = layout_point_due(&s->layout, &s->spec, t->now.step);
+        due = t->now.stopped != STOP_NONFINITE && layout_point_due(&s->layout, &s->spec, t->now.step);
     }
     if (due)
         *ret_point = (struct train_point){
@@ -136,7 +176,14 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
 
 bool trainer_finished(const struct trainer *t)
 {
-    return t->now.step == t->session.layout.steps;
+    return t->now.step == t->session.layout.steps || t->now.stopped != STOP_NONE;
+}
+
+const char *trainer_stopped(const struct trainer *t)
+{
+    static const char *const reasons[] = {
+        [STOP_NONE] = NULL, [STOP_EARLY] = "early_stopping", [STOP_NONFINITE] = "nonfinite"};
+    return reasons[t->now.stopped];
 }
 
 int64_t trainer_step(const struct trainer *t)
@@ -157,6 +204,32 @@ double trainer_epoch_cost(const struct trainer *t)
 struct tensor *const *trainer_parameters(const struct trainer *t)
 {
     return t->session.now.parameters;
+}
+
+bool trainer_best(const struct trainer *t, struct train_outcome *ret)
+{
+    if (t->now.best_step == 0)
+        return false;
+    *ret = (struct train_outcome){
+        .parameters = t->session.best,
+        .step = t->now.best_step,
+        .epoch = t->now.best_step / t->session.layout.steps_per_epoch,
+        .cost = t->now.best_cost,
+    };
+    return true;
+}
+
+struct train_outcome trainer_outcome(const struct trainer *t)
+{
+    struct train_outcome best;
+    if (t->session.spec.early_stopping.restore_best && trainer_best(t, &best))
+        return best;
+    return (struct train_outcome){
+        .parameters = trainer_parameters(t),
+        .step = t->now.step,
+        .epoch = trainer_epoch(t),
+        .cost = t->now.epoch_cost,
+    };
 }
 
 /* ---- between two steps ---- */

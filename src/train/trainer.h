@@ -11,6 +11,14 @@
 
 enum { TRAIN_THREADS_MAX = 256 };
 
+/* Stops when the watched cost, of the validation rows or else the epoch's, has not fallen by more than min_delta below
+ * what it was when it last did, for so many epochs. */
+struct early_stopping {
+    int64_t patience; /* epochs; 0: never */
+    double min_delta;
+    bool restore_best; /* the outcome is the best epoch's */
+};
+
 struct train_spec {
     struct optimizer optimizer;
     struct schedule schedule;
@@ -25,6 +33,8 @@ struct train_spec {
     double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's
                                    permutation */
     int threads;                /* that share a step, which changes no bit; 0 is 1 */
+    struct early_stopping early_stopping;
+    bool stop_on_nonfinite;     /* ends where all was finite last, instead of failing */
     int64_t record_every_steps; /* a point at each multiple too; 0: a point an epoch */
 };
 
@@ -50,8 +60,8 @@ struct train_point {
 
 struct train_size {
     int64_t steps_per_epoch, steps;
-    size_t memory_bytes; /* exact: arenas, parameters, optimizer state, a copy of both (for replay), 4 bytes a row of
-                            the table and of a batch */
+    size_t memory_bytes; /* exact: arenas, parameters, optimizer state, a copy of both (for replay), with early stopping
+                            one of the parameters, 4 bytes a row of the table and of a batch */
 };
 /* Checks that the spec fits the model and says how large it is, without training. Mistakes are items whose pointers are
  * fields of the job ("/epochs"): out_of_range, empty_table, no_cost, invalid_value (no parameters), shape_mismatch (an
@@ -70,17 +80,31 @@ void trainer_free(struct trainer *t);
 /* Trains until a point is due, max_steps (1 and up) are done, or the end. `cancel` (may be NULL) is looked at within
  * every step. *ret_point is written and *ret_has_point true where a point is due. The cost is looked at after each
  * step, the parameters at the ends of epochs. nonfinite: the error names step, epoch and the first node that went
- * non-finite, with its inputs' ranges, found by replay. index_out_of_range: of a value in the data. cancelled. After an
- * error the trainer can only be freed. */
+ * non-finite, with its inputs' ranges, found by replay; with stop_on_nonfinite it is no error, but the trainer goes
+ * back to the last copy that it looked at, without a point, and is finished. index_out_of_range: of a value in the
+ * data. cancelled. After an error the trainer can only be freed. */
 err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point,
                          bool *ret_has_point, struct error *err);
 bool trainer_finished(const struct trainer *t);
+/* Why it finished before its last step: "early_stopping", "nonfinite"; NULL if it did not. */
+const char *trainer_stopped(const struct trainer *t);
 int64_t trainer_step(const struct trainer *t);
 int64_t trainer_epoch(const struct trainer *t); /* whole epochs done */
 /* The mean cost over the rows of the last whole epoch; NaN before the first. */
 double trainer_epoch_cost(const struct trainer *t);
 /* The parameters as they stand; borrowed, parameter_count tensors. */
 struct tensor *const *trainer_parameters(const struct trainer *t);
+
+/* Parameters that a version may be made of, with the epoch they are of. */
+struct train_outcome {
+    struct tensor *const *parameters; /* borrowed from the trainer */
+    int64_t step, epoch;
+    double cost; /* the mean over the rows of that epoch; NaN if it is none */
+};
+/* What training came to: the best epoch's parameters with restore_best, else the last. */
+struct train_outcome trainer_outcome(const struct trainer *t);
+/* The epoch whose watched cost was the lowest; false without early stopping, and before there is one. */
+bool trainer_best(const struct trainer *t, struct train_outcome *ret);
 
 /* Everything that training is between two steps, as one run of bytes whose size is known from the start. Little-endian,
  * versioned; opaque to whoever keeps it. A trainer that is restored goes on to the same bits: the same points, the same

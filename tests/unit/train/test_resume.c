@@ -20,6 +20,9 @@ struct course {
     size_t state_size;
     int64_t steps;
     char digest[65];
+    struct train_outcome outcome; /* its parameters are gone; their digest stays */
+    char outcome_digest[65];
+    const char *stopped;
 };
 
 static struct trainer *new_trainer(const struct course *c)
@@ -48,19 +51,31 @@ static void keep_state(struct course *c, const struct trainer *t)
     trainer_save(t, c->states[c->steps]);
 }
 
+static void digest_outcome(const struct course *c, const struct trainer *t, struct train_outcome *ret, char digest[65])
+{
+    *ret = trainer_outcome(t);
+    tensors_digest(ret->parameters, c->model->parameter_count, digest);
+}
+
 static void train_whole(struct course *c)
 {
     struct error err = {0};
     struct trainer *t = new_trainer(c);
     c->state_size = trainer_state_size(t);
-    for (keep_state(c, t); !trainer_finished(t); keep_state(c, t)) {
+    keep_state(c, t);
+    while (!trainer_finished(t)) {
         bool has_point;
         assert_ok(trainer_advance(t, 1, NULL, &c->points[c->point_count], &has_point, &err), &err);
         assert_true(trainer_state_finite(t));
         c->epoch_costs[c->point_count] = trainer_epoch_cost(t);
         c->point_count += has_point;
+        if (trainer_step(t) <= c->steps)
+            break; /* gone back to the last good copy */
         c->steps = trainer_step(t);
+        keep_state(c, t);
     }
+    c->stopped = trainer_stopped(t);
+    digest_outcome(c, t, &c->outcome, c->outcome_digest);
     tensors_digest(trainer_parameters(t), c->model->parameter_count, c->digest);
     trainer_free(t);
 }
@@ -89,6 +104,13 @@ static void train_from(const struct course *c, int64_t step)
     assert_int_equal(next, c->point_count);
     tensors_digest(trainer_parameters(t), c->model->parameter_count, digest);
     assert_string_equal(digest, c->digest);
+    struct train_outcome outcome;
+    digest_outcome(c, t, &outcome, digest);
+    assert_string_equal(digest, c->outcome_digest);
+    assert_int_equal(outcome.step, c->outcome.step);
+    assert_int_equal(outcome.epoch, c->outcome.epoch);
+    assert_same(outcome.cost, c->outcome.cost);
+    assert_true(trainer_stopped(t) == c->stopped);
     trainer_free(t);
 }
 
@@ -140,6 +162,34 @@ static void every_optimizer_resumes(void **state)
         }
         check_course(&c, i % 2 == 0 ? DTYPE_FLOAT32 : DTYPE_FLOAT64);
     }
+}
+
+static void early_stopping_resumes(void **state)
+{
+    (void)state;
+    for (int restore = 0; restore < 2; restore++) {
+        struct course c = {.spec = short_spec((struct optimizer){.name = OPTIMIZER_SGD, .learning_rate = 20})};
+        c.spec.epochs = 10;
+        c.spec.early_stopping = (struct early_stopping){.patience = 4, .min_delta = 10, .restore_best = restore};
+        check_course(&c, DTYPE_FLOAT32);
+        assert_string_equal(c.stopped, "early_stopping");
+        assert_true(c.steps < 60);
+        assert_int_equal(c.outcome.step == c.steps, !restore);
+    }
+}
+
+static void stopping_at_the_last_good_copy_resumes(void **state)
+{
+    struct course c = {.spec = short_spec((struct optimizer){.name = OPTIMIZER_SGD, .learning_rate = 1e4})};
+    (void)state;
+    c.spec.clip_gradient_norm = 0;
+    c.spec.epochs = 12;
+    c.spec.stop_on_nonfinite = true;
+    c.spec.schedule = schedule_defaults(SCHEDULE_CONSTANT);
+    check_course(&c, DTYPE_FLOAT32);
+    assert_string_equal(c.stopped, "nonfinite");
+    assert_true(c.steps > 2);
+    assert_int_equal(c.outcome.step, 0);
 }
 
 static void what_is_not_a_state_is_refused(void **state)
@@ -194,6 +244,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_optimizer_resumes),
+        cmocka_unit_test(early_stopping_resumes),
+        cmocka_unit_test(stopping_at_the_last_good_copy_resumes),
         cmocka_unit_test(what_is_not_a_state_is_refused),
         cmocka_unit_test(what_went_non_finite_is_not_worth_keeping),
     };
