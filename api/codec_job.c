@@ -406,6 +406,30 @@ static void take_validation(struct reading *r)
         mistake(r->err, ERR_out_of_range, &fraction_at, "fraction must be greater than 0 and below 1");
 }
 
+static void take_early_stopping(struct reading *r)
+{
+    static const char *const known[] = {"patience", "min_delta", "restore_best", NULL};
+    static const struct number_range delta_range = {"min_delta", 0, DBL_MAX, false, false};
+    struct early_stopping *rule = &r->spec->train.early_stopping;
+    struct where at, patience_at = {.up = &at, .key = "patience"}, delta_at = {.up = &at, .key = "min_delta"},
+                     restore_at = {.up = &at, .key = "restore_best"};
+    const json_t *value = field(r, "early_stopping", &at);
+    if (!value)
+        return;
+    (void)read_object(value, known, &at, r->err);
+    if (!json_is_object(value))
+        return;
+    const json_t *patience = required_field(value, "patience", &at, r->err);
+    const json_t *delta = json_object_get(value, "min_delta"), *restore = json_object_get(value, "restore_best");
+    rule->restore_best = true;
+    if (patience)
+        (void)read_whole(patience, 1, WHOLE_MAX, &patience_at, &rule->patience, r->err);
+    if (delta)
+        take_number_in(r, &delta_range, delta, &delta_at, &rule->min_delta);
+    if (restore)
+        (void)read_bool(restore, &restore_at, &rule->restore_best, r->err);
+}
+
 static void take_record(struct reading *r)
 {
     static const char *const known[] = {"every_steps", NULL};
@@ -500,9 +524,9 @@ static void take_batch_size(struct reading *r)
 static void take_job(struct reading *r)
 {
     static const char *const known[] = {
-        "model",   "dataset",      "bind",         "optimizer",          "epochs",     "batch_size", "shuffle",
-        "seed",    "record",       "on_nonfinite", "drop_last",          "validation", "labels",     "priority",
-        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     NULL};
+        "model",   "dataset",      "bind",         "optimizer",          "epochs",     "batch_size",     "shuffle",
+        "seed",    "record",       "on_nonfinite", "drop_last",          "validation", "labels",         "priority",
+        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     "early_stopping", NULL};
     struct train_spec *train = &r->spec->train;
     int64_t seed = 0;
     *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
@@ -523,6 +547,7 @@ static void take_job(struct reading *r)
     take_bool(r, "shuffle", &train->shuffle);
     take_bool(r, "drop_last", &train->drop_last);
     take_validation(r);
+    take_early_stopping(r);
     take_record(r);
     check_on_nonfinite(r);
     take_threads(r);
@@ -646,6 +671,14 @@ static char *canonical_text(const struct job_spec *spec)
         put_key(&j, "validation");
         put_object(&j);
         member_number(&j, "fraction", train->validation_fraction);
+        put_object_end(&j);
+    }
+    if (train->early_stopping.patience > 0) {
+        put_key(&j, "early_stopping");
+        put_object(&j);
+        member_whole(&j, "patience", train->early_stopping.patience);
+        member_number(&j, "min_delta", train->early_stopping.min_delta);
+        member_bool(&j, "restore_best", train->early_stopping.restore_best);
         put_object_end(&j);
     }
     if (train->record_every_steps > 0) {

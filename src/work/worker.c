@@ -260,18 +260,19 @@ static err_code succeed(struct training *t, struct error *err)
     void *parameters = NULL;
     struct text transforms = {0};
     size_t size = 0, count = t->model.model->parameter_count;
-    err_code code = catalog_pack_parameters(trainer_parameters(t->trainer), count, &parameters, &size, err);
+    const struct train_outcome outcome = trainer_outcome(t->trainer);
+    err_code code = catalog_pack_parameters(outcome.parameters, count, &parameters, &size, err);
     if (code == ERR_ok)
         code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok) {
         char digest[DIGEST_TEXT_MAX];
-        tensors_digest(trainer_parameters(t->trainer), count, digest);
+        tensors_digest(outcome.parameters, count, digest);
         struct store_version version = {.model_id = t->job->model_id,
                                         .created_at = clock_now(),
                                         .job = t->job->id,
-                                        .epoch = t->progress.epoch,
-                                        .step = t->progress.step,
-                                        .cost = t->progress.cost,
+                                        .epoch = outcome.epoch,
+                                        .step = outcome.step,
+                                        .cost = outcome.cost,
                                         .digest = digest,
                                         .transforms = transforms.data,
                                         .transforms_size = transforms.length};

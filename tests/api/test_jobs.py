@@ -343,3 +343,40 @@ def test_frozen_parameters_must_be_there(client):
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("unknown_name", "/freeze/1")]
     document = problem(client.post("/v1/jobs", json=job(freeze=["b", "W"])), 422, "invalid_job")
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/freeze")]
+
+
+def test_early_stopping_restores_the_best_epoch(client):
+    """At this rate the cost rises from the first epoch on: the version is the one that a job of one epoch makes."""
+    diverging = {"optimizer": {"name": "SGD", "learning_rate": 2}, "batch_size": 20, "from_version": 1}
+    last = {}
+    for restore in (True, False):
+        rule = {"patience": 3, "min_delta": 0, "restore_best": restore}
+        body = wait(client, submit(client, epochs=50, early_stopping=rule, **diverging))
+        assert (body["state"], body["epoch"], body["early_stopping"]) == ("succeeded", 4, rule), body
+        points = client.get(f"/v1/jobs/{body['id']}/costs").json()["points"]
+        assert [point["epoch"] for point in points] == [1, 2, 3, 4]
+        assert body["best_cost"] == points[0]["cost"] < points[-1]["cost"]
+        versions = client.get("/v1/models/job-line/versions?limit=1000").json()["items"]
+        last[restore] = next(version for version in versions if version["version"] == body["version"])
+        epochs = 1 if restore else 4
+        assert (last[restore]["epoch"], last[restore]["cost"]) == (epochs, points[epochs - 1]["cost"])
+        assert wait(client, submit(client, epochs=epochs, **diverging))["digest"] == body["digest"]
+    assert last[True]["digest"] != last[False]["digest"]
+
+
+def test_lbfgs_solves_linear_regression_in_few_epochs(client):
+    body = wait(client, submit(client, optimizer={"name": "LBFGS"}, epochs=3, batch_size=None, from_version=1))
+    assert (body["state"], body["steps"]) == ("succeeded", 3), body
+    assert "batch_size" not in body
+    assert body["optimizer"]["history"] == 10
+    parameters = client.get(f"/v1/models/job-line/parameters?version={body['version']}").json()["parameters"]
+    assert parameters["W"] == [[pytest.approx(2, abs=1e-3)], [pytest.approx(-1, abs=1e-3)]]
+    assert parameters["b"] == [pytest.approx(0.5, abs=1e-3)]
+
+
+def test_lbfgs_takes_all_rows_and_the_true_gradient(client):
+    document = problem(client.post("/v1/jobs", json=job(optimizer={"name": "LBFGS"})), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/batch_size")]
+    clipped = job(optimizer={"name": "LBFGS"}, batch_size=None, clip_gradient_norm=1)
+    document = problem(client.post("/v1/jobs", json=clipped), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/clip_gradient_norm")]

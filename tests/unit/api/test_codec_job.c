@@ -155,7 +155,7 @@ static void test_mistakes(void **state)
     expect_mistake("{}", ERR_missing_field, "/epochs");
     expect_mistake("[]", ERR_wrong_type, "");
     expect_mistake("{" LEAST ", " SGD ", \"epoch\": 1}", ERR_unknown_field, "/epoch");
-    expect_mistake("{" LEAST ", " SGD ", \"early_stopping\": {}}", ERR_unknown_field, "/early_stopping");
+    expect_mistake("{" LEAST ", " SGD ", \"early_stop\": {}}", ERR_unknown_field, "/early_stop");
     expect_mistake("{" LEAST ", " SGD ", \"batch_size\": 0}", ERR_out_of_range, "/batch_size");
     expect_mistake("{" LEAST ", " SGD ", \"batch_size\": 1.5}", ERR_wrong_type, "/batch_size");
     expect_mistake("{" LEAST ", " SGD ", \"seed\": -1}", ERR_out_of_range, "/seed");
@@ -184,6 +184,34 @@ static void test_mistakes_in_bind(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {\"columns\": [1]}}}", ERR_wrong_type, "/bind/X/columns/0");
     expect_mistake("{" LEAST ", " SGD ", \"bind\": {\"X\": {\"columns\": [\"a\"], \"transform\": \"standard\"}}}",
                    ERR_invalid_value, "/bind/X/transform");
+}
+
+#define STOPPING(rule) "{" LEAST ", " SGD ", \"early_stopping\": " rule "}"
+
+static void test_early_stopping(void **state)
+{
+    (void)state;
+    struct read_job j = accept(STOPPING("{\"patience\": 7}"));
+    const struct early_stopping *rule = &j.spec.train.early_stopping;
+    assert_true(rule->patience == 7 && rule->min_delta == 0 && rule->restore_best);
+    read_job_clear(&j);
+    j = accept(STOPPING("{\"patience\": 1, \"min_delta\": 0.25, \"restore_best\": false}"));
+    struct job_spec again = {0};
+    assert_int_equal(decode_job(j.canonical, &again, NULL), ERR_ok);
+    rule = &again.train.early_stopping;
+    assert_true(rule->patience == 1 && rule->min_delta == 0.25 && !rule->restore_best);
+    job_spec_clear(&again);
+    read_job_clear(&j);
+    j = accept("{" LEAST ", " SGD "}");
+    assert_int_equal(j.spec.train.early_stopping.patience, 0);
+    assert_null(strstr(j.canonical, "early_stopping"));
+    read_job_clear(&j);
+    expect_mistake(STOPPING("3"), ERR_wrong_type, "/early_stopping");
+    expect_mistake(STOPPING("{}"), ERR_missing_field, "/early_stopping/patience");
+    expect_mistake(STOPPING("{\"patience\": 0}"), ERR_out_of_range, "/early_stopping/patience");
+    expect_mistake(STOPPING("{\"patience\": 1, \"min_delta\": -1}"), ERR_out_of_range, "/early_stopping/min_delta");
+    expect_mistake(STOPPING("{\"patience\": 1, \"restore_best\": 1}"), ERR_wrong_type, "/early_stopping/restore_best");
+    expect_mistake(STOPPING("{\"patience\": 1, \"epochs\": 1}"), ERR_unknown_field, "/early_stopping/epochs");
 }
 
 #define LBFGS(fields) "{" LEAST ", \"optimizer\": {\"name\": \"LBFGS\"" fields "}"
@@ -272,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_mistakes_in_bind),
+        cmocka_unit_test(test_early_stopping),
         cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_mistakes_in_schedule),
         cmocka_unit_test(test_mistakes_in_optimizer),
