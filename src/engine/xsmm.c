@@ -60,6 +60,9 @@ static bool form_of(const struct product_args *g, const struct kernels_of_dtype 
         return false;
     f.m = (int)g->m;
     f.n = (int)(c_slack && g->b_slack ? (g->n + whole - 1) / whole * whole : g->n);
+    /* Without masks, LIBXSMM does what is left of a row element by element. */
+    if (f.arch == LIBXSMM_X86_AVX2 && f.n % (whole / 2) != 0)
+        return false;
     f.k = (int)g->k;
     f.a_row = (int)a_row;
     f.b_row = g->k == 1 ? f.n : (int)g->b_row; /* of a single row the stride does not matter */
