@@ -29,7 +29,7 @@ static void choose_blocks(struct long_product_args *l)
     const int64_t panel = BLOCK_COLUMNS;
     const double columns = LONG_PRODUCT / (depth * (double)g->m);
     l->block_columns = columns < (double)g->n ? (int64_t)columns / panel * panel : g->n;
-    l->block_columns = l->block_columns < panel ? panel : l->block_columns;
+    l->block_columns = product_columns(g, l->block_columns < panel ? panel : l->block_columns);
     const double rows = LONG_PRODUCT / (depth * (double)l->block_columns);
     l->block_rows = rows < (double)g->m ? (int64_t)rows / BLOCK_ROWS * BLOCK_ROWS : g->m;
     l->block_rows = l->block_rows < BLOCK_ROWS ? BLOCK_ROWS : l->block_rows;

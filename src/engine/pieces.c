@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A run shorter than about 100 us is over before threads have met. */
-static const double LEAST_FLOPS_OF_RUN = 2e6;
+static const double LEAST_FLOPS_OF_RUN = 1e7;
 
 /* A call is cut where its work is worth the handing over, into about so many pieces. */
 static const double LEAST_FLOPS = 40000;
@@ -49,7 +49,8 @@ static void cut_product(struct call *c)
 {
     const struct product_args *g = product_of(c);
     const int64_t most_rows = g->n == 1 ? NARROW_ROWS : BLOCK_ROWS;
-    const int64_t columns = rounded(divided(g->n, PIECES_ABOUT), BLOCK_COLUMNS), across = divided(g->n, columns);
+    const int64_t columns = product_columns(g, rounded(divided(g->n, PIECES_ABOUT), BLOCK_COLUMNS));
+    const int64_t across = divided(g->n, columns);
     const int64_t parts = across < PIECES_ABOUT ? divided(PIECES_ABOUT, across) : 1;
     c->cut.columns = columns;
     c->cut.rows = rounded(divided(g->m, parts), g->m < parts * most_rows ? ROWS_ALIGNED : most_rows);

@@ -83,6 +83,15 @@ static inline int64_t product_scratch(const struct product_args *g)
     return product_block(g) + product_panel(g);
 }
 
+/* Columns of a piece, a multiple of BLOCK_COLUMNS: at least so many, and never so that one is left over, because a
+ * product of one column is laid out, and summed, in another way. */
+static inline int64_t product_columns(const struct product_args *g, int64_t columns)
+{
+    while (g->n > 1 && g->n % columns == 1)
+        columns += BLOCK_COLUMNS;
+    return columns;
+}
+
 /* Pieces of a product are best cut at multiples of these many rows and columns. */
 static inline void product_split(const struct product_args *g, int64_t *ret_rows, int64_t *ret_columns)
 {
