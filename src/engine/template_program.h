@@ -110,7 +110,8 @@ typedef void (*V(sink))(void *state, const REAL *tile, int64_t stride, int64_t r
                         int64_t columns);
 
 /* Runs a program over a rectangle. Columns are taken `most` at a time where tiles are of one row, or rows are reduced;
- * the tiles of some columns follow one another by rows. */
+ * the tiles of some columns follow one another by rows, so that what the rows share stays near. A sink that takes a row
+ * in pieces calls for one row after the other. */
 INLINE void V(run_rectangle)(const struct program *g, const struct tiling *t, uint32_t direct, const V(rectangle) * r,
                              int64_t most, V(sink) sink, void *state)
 {

@@ -98,6 +98,23 @@ static void V(reduce_nothing)(const struct reduction *d, REAL start, REAL *out)
         out[i] = d->divisor != 0 ? start / (REAL)d->divisor : start;
 }
 
+/* Rows that are longer than a tile, one after the other: the lanes of one are all that is known between tiles. */
+INLINE void V(reduce_rows)(const struct reduction *d, const V(rectangle) * whole, int64_t most, V(sink) sink,
+                           V(reducing) * s)
+{
+    const struct program *g = &d->program;
+    REAL *const out = s->out;
+    V(rectangle) r = *whole;
+    r.rows = 1;
+    for (int64_t row = 0; row < whole->rows; row++) {
+        s->out = out + row;
+        V(run_rectangle)(g, &g->whole, g->whole.direct, &r, most, sink, s);
+        for (int i = 0; i < g->access_count; i++)
+            r.first[i] += r.row_stride[i];
+    }
+    s->out = out;
+}
+
 INLINE void V(reduce)(const struct reduction *d, REAL start, void *const *p, V(sink) sink)
 {
     const struct program *g = &d->program;
@@ -117,7 +134,10 @@ INLINE void V(reduce)(const struct reduction *d, REAL start, void *const *p, V(s
         V(reduce_nothing)(d, start, p[0]);
     for (; some; some = V(next_outer)(g, at, &r), s.out += kept) {
         if (!V(is_plain)(d)) {
-            V(run_rectangle)(g, t, t->direct, &r, most, sink, &s);
+            if (d->across && most < g->columns)
+                V(reduce_rows)(d, &r, most, sink, &s);
+            else
+                V(run_rectangle)(g, t, t->direct, &r, most, sink, &s);
             continue;
         }
         const REAL *x = r.first[g->result];
