@@ -330,7 +330,8 @@ static struct lbfgs lay_out(const struct lbfgs_settings *settings, const struct 
                             size_t n, double *x, double *memory, double *scratch)
 {
     const size_t history = settings->history;
-    struct lbfgs l = {.settings = settings, .f = f, .rate = rate, .n = n, .x = x, .numbers = memory};
+    struct lbfgs l = {.settings = settings, .f = f, .rate = rate, .n = n, .numbers = memory};
+    l.x = x;
     l.ro = memory + NUMBERS;
     l.direction = l.ro + history;
     l.last_gradient = l.direction + n;

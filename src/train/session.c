@@ -66,7 +66,7 @@ static void trained_copy(struct trained *to, const struct trained *from)
 {
     copy_tensors(to->parameters, from->parameters, from->parameter_count);
     copy_tensors(to->states, from->states, from->parameter_count * from->state_count);
-    if (from->memory_count > 0)
+    if (to->memory != NULL && from->memory != NULL)
         memcpy(to->memory, from->memory, from->memory_count * sizeof *to->memory);
 }
 

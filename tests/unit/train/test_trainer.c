@@ -353,7 +353,7 @@ static size_t allocated_bytes(void)
 }
 
 /* What is measured is what a trainer allocates, but for the plans and what little is of no size to speak of. */
-static void memory_is_what_was_measured(void **state)
+static void check_memory(const struct train_spec *spec, int64_t steps_per_epoch, size_t beside_arenas)
 {
     struct error err = {0};
     struct model *m = make_lesson(DTYPE_FLOAT32, 300, 200);
@@ -363,20 +363,14 @@ static void memory_is_what_was_measured(void **state)
     struct train_size size;
     struct layout layout;
     struct plan *plans[PHASE_COUNT];
-    (void)state;
     make_rows(m, 1000, 2, &rows);
-    const struct train_spec spec = {.optimizer = optimizer_defaults(OPTIMIZER_ADAM),
-                                    .epochs = 2,
-                                    .batch_size = 64,
-                                    .shuffle = true,
-                                    .validation_fraction = 0.1};
-    assert_ok(train_measure(m, &spec, 1000, &size, &err), &err);
-    assert_int_equal(size.steps_per_epoch, 15);
-    assert_int_equal(size.steps, 30);
+    assert_ok(train_measure(m, spec, 1000, &size, &err), &err);
+    assert_int_equal(size.steps_per_epoch, steps_per_epoch);
+    assert_int_equal(size.steps, 2 * steps_per_epoch);
 
     size_t plan_sizes = 0, arenas = 0;
-    assert_ok(layout_make(&spec, 1000, &layout, &err), &err);
-    assert_ok(train_plans_make(m, &spec, &layout, plans, &err), &err);
+    assert_ok(layout_make(spec, 1000, &layout, &err), &err);
+    assert_ok(train_plans_make(m, spec, &layout, plans, &err), &err);
     for (int phase = 0; phase < PHASE_COUNT; phase++) {
         if (plans[phase] == NULL)
             continue;
@@ -384,11 +378,10 @@ static void memory_is_what_was_measured(void **state)
         arenas += plan_arena_bytes(plans[phase]);
     }
     train_plans_free(plans);
-    const size_t parameters = (size_t)model_parameter_elements(m) * sizeof(float);
-    assert_int_equal(size.memory_bytes, arenas + 6 * parameters + 1064 * sizeof(uint32_t));
+    assert_int_equal(size.memory_bytes, arenas + beside_arenas);
 
     size_t before = allocated_bytes();
-    assert_ok(trainer_new(m, &spec, &rows.data, start, &t, &err), &err);
+    assert_ok(trainer_new(m, spec, &rows.data, start, &t, &err), &err);
     size_t counted = allocated_bytes() - before;
     assert_in_range(counted, size.memory_bytes, size.memory_bytes + 2 * plan_sizes + 16384);
 
@@ -403,6 +396,29 @@ static void memory_is_what_was_measured(void **state)
     free_rows(&rows);
     tensors_free(start, m->parameter_count);
     free_model(m);
+}
+
+static void memory_is_what_was_measured(void **state)
+{
+    const size_t elements = 300 * 200 + 200 + 200 + 1;
+    struct train_spec spec = {.optimizer = optimizer_defaults(OPTIMIZER_ADAM),
+                              .epochs = 2,
+                              .batch_size = 64,
+                              .shuffle = true,
+                              .validation_fraction = 0.1};
+    (void)state;
+    check_memory(&spec, 15, 6 * elements * sizeof(float) + 1064 * sizeof(uint32_t));
+    spec.early_stopping.patience = 5; /* the best epoch's parameters */
+    check_memory(&spec, 15, 7 * elements * sizeof(float) + 1064 * sizeof(uint32_t));
+
+    /* Of a history of 3: 8 vectors and 7 numbers are remembered, twice; 5 vectors and 3 numbers are worked with; the
+     * point. */
+    spec.early_stopping.patience = 0;
+    spec.optimizer = optimizer_defaults(OPTIMIZER_LBFGS);
+    spec.optimizer.history = 3;
+    spec.optimizer.max_evaluations = 3;
+    check_memory(&spec, 1,
+                 2 * elements * sizeof(float) + (22 * elements + 17) * sizeof(double) + 1900 * sizeof(uint32_t));
 }
 
 /* ---- refusals ---- */
