@@ -165,13 +165,13 @@ static void a_long_product_is_finished(void **state)
     plain.plain = true;
     struct ready r = ready(&spec), by_nodes = ready(&plain);
     for (size_t i = 0; i < 4; i++) {
-        fill(values[i], M * K, 1.0 / (double)(1024 + i));
+        fill(values[i], sizeof values[i] / sizeof *values[i], 1.0 / (double)(1024 + i));
         run_bind(r.run, input_of(&r, &b, leaves[i]), values[i]);
         run_bind(by_nodes.run, input_of(&by_nodes, &b, leaves[i]), values[i]);
     }
     execute(&r);
     execute(&by_nodes);
-    assert_memory_equal(run_output(r.run, 0), run_output(by_nodes.run, 0), M * N * sizeof(double));
+    assert_memory_equal(run_output(r.run, 0), run_output(by_nodes.run, 0), sizeof(double) * M * N);
     run_free(by_nodes.run);
     plan_free(by_nodes.plan);
     ready_free(&r, &b);
