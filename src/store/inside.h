@@ -62,6 +62,12 @@ err_code job_remove(struct db *db, const char *id, struct error *err);
 
 err_code costs_append(struct db *db, const char *job, const struct cost_point *points, size_t count, struct error *err);
 
+/* ---- checkpoints.c ---- */
+
+/* Adds it, in the place of another of the same step, and prunes the job's others. */
+err_code checkpoint_insert(struct db *db, const char *job, const struct store_checkpoint *c, size_t keep,
+                           struct error *err);
+
 /* ---- keys.c ---- */
 
 /* What an earlier request with the key has made. */

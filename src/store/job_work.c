@@ -93,6 +93,48 @@ err_code store_job_advance(struct store *s, const char *id, int64_t attempt, con
     return writer_run(s->writer, advance, &n, err);
 }
 
+/* ---- checkpoints ---- */
+
+struct save {
+    const struct news *news;
+    const struct store_checkpoint *checkpoint;
+    size_t keep;
+};
+
+/* Whether the row still is this attempt's, be it paused since. */
+static err_code check_keeps(struct db *db, const struct news *n, struct error *err)
+{
+    struct query q = query_start(db, "SELECT 1 FROM job WHERE id = :id"
+                                     " AND state IN ('running', 'paused') AND attempts = :attempt");
+    query_text(&q, ":id", n->id);
+    query_integer(&q, ":attempt", n->attempt);
+    bool found = false;
+    err_code code = query_exists(&q, &found, err);
+    if (code == ERR_ok && !found)
+        code = error_set(err, ERR_superseded, "the job has moved on from attempt %" PRId64, n->attempt);
+    return code;
+}
+
+static err_code save(struct db *db, void *context, struct error *err)
+{
+    const struct save *v = context;
+    const struct news *n = v->news;
+    err_code code = check_keeps(db, n, err);
+    if (code == ERR_ok)
+        code = write_progress(db, n->id, n->progress, err);
+    if (code == ERR_ok)
+        code = costs_append(db, n->id, n->points, n->count, err);
+    return code == ERR_ok ? checkpoint_insert(db, n->id, v->checkpoint, v->keep, err) : code;
+}
+
+err_code store_job_checkpoint(struct store *s, const char *id, int64_t attempt, const struct store_checkpoint *c,
+                              size_t keep, const struct cost_point *points, size_t count, struct error *err)
+{
+    struct news n = {.id = id, .attempt = attempt, .progress = &c->progress, .points = points, .count = count};
+    struct save v = {.news = &n, .checkpoint = c, .keep = keep};
+    return writer_run(s->writer, save, &v, err);
+}
+
 /* ---- finishing ---- */
 
 static err_code model_of(struct db *db, const char *id, int64_t *ret, struct error *err)

@@ -123,7 +123,7 @@ err_code store_dataset_delete(struct store *s, const char *name,
 err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size,
                             struct error *err); /* bytes of the values, within their size; not_found */
 
-/* ---- jobs.c, job_states.c, job_actions.c, job_changes.c, job_work.c, costs.c ---- */
+/* ---- jobs.c, job_states.c, job_actions.c, job_changes.c, job_work.c, costs.c, checkpoints.c ---- */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
 const char *job_state_name(enum job_state state);
@@ -225,6 +225,21 @@ err_code store_job_claim(struct store *s, struct store_job *ret, bool *ret_found
  */
 err_code store_job_advance(struct store *s, const char *id, int64_t attempt, const struct job_progress *p,
                            const struct cost_point *points, size_t count, struct error *err);
+/* What training was between two steps. */
+struct store_checkpoint {
+    struct job_progress progress; /* at that step; samples_per_second is not kept */
+    void *state;                  /* opaque bytes; owned, or borrowed where it is written */
+    size_t size;
+};
+void store_checkpoint_clear(struct store_checkpoint *c);
+/* Writes the points before the checkpoint and the checkpoint, both or none, and prunes the job's others to the newest
+ * `keep` (1 and up, this one among them) and the one of the lowest cost. As store_job_advance, but a job that was
+ * paused while this attempt had it takes one, too. */
+err_code store_job_checkpoint(struct store *s, const char *id, int64_t attempt, const struct store_checkpoint *c,
+                              size_t keep, const struct cost_point *points, size_t count, struct error *err);
+/* The one to go on from; *ret_found false: there is none. database_failed if its bytes are not those written. */
+err_code store_checkpoint_newest(struct store *s, const char *job, struct store_checkpoint *ret, bool *ret_found,
+                                 struct error *err);
 /* running -> succeeded with its version, or -> failed with error_code and error_detail, or -> queued (a stop):
  * atomically with the last points. */
 struct job_end {
