@@ -12,6 +12,7 @@ enum { KEEP_STEPS = 100 };
 struct trainer {
     struct session session;
     struct progress now;
+    bool torn; /* an error left it within a step, or behind one */
 };
 
 static void mean_add(struct mean *m, double cost, int64_t rows)
@@ -96,8 +97,11 @@ static err_code take_step(struct trainer *t, const atomic_bool *cancel, double *
     if (rows > s->layout.whole)
         rows = s->layout.whole;
     err_code code = session_step(s, t->now.step, cancel, &result, err);
+    /* A run that is cancelled writes no leaf; a step of LBFGS is many runs. */
+    t->torn = code != ERR_ok && (code != ERR_cancelled || s->spec.optimizer.name == OPTIMIZER_LBFGS);
     if (code != ERR_ok)
         return code;
+    t->torn = true; /* until what belongs to the step is done */
     t->now.step++;
     if (!isfinite(result.cost))
         return go_nonfinite(t, cancel, err);
@@ -159,6 +163,7 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
             code = end_epoch(t, cancel, &validation_cost, err);
         if (code != ERR_ok)
             return code;
+        t->torn = false;
         due = t->now.stopped != STOP_NONFINITE && layout_point_due(&s->layout, &s->spec, t->now.step);
     }
     if (due)
@@ -247,6 +252,11 @@ void trainer_save(const struct trainer *t, void *ret)
 err_code trainer_restore(struct trainer *t, const void *bytes, size_t size, struct error *err)
 {
     return state_restore(&t->session, &t->now, bytes, size, err);
+}
+
+bool trainer_is_whole(const struct trainer *t)
+{
+    return !t->torn;
 }
 
 bool trainer_state_finite(const struct trainer *t)

@@ -82,7 +82,7 @@ void trainer_free(struct trainer *t);
  * step, the parameters at the ends of epochs. nonfinite: the error names step, epoch and the first node that went
  * non-finite, with its inputs' ranges, found by replay; with stop_on_nonfinite it is no error, but the trainer goes
  * back to the last copy that it looked at, without a point, and is finished. index_out_of_range: of a value in the
- * data. cancelled. After an error the trainer can only be freed. */
+ * data. cancelled. After an error the trainer can only be freed, or saved if it is whole. */
 err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool *cancel, struct train_point *ret_point,
                          bool *ret_has_point, struct error *err);
 bool trainer_finished(const struct trainer *t);
@@ -110,7 +110,10 @@ bool trainer_best(const struct trainer *t, struct train_outcome *ret);
  * versioned; opaque to whoever keeps it. A trainer that is restored goes on to the same bits: the same points, the same
  * end. */
 size_t trainer_state_size(const struct trainer *t);
-void trainer_save(const struct trainer *t, void *ret); /* the size above; not after an error of trainer_advance */
+void trainer_save(const struct trainer *t, void *ret); /* the size above */
+/* Whether it is between two steps, so that it can be saved: not after an error of trainer_advance, but after cancelled
+ * where that left a step undone. */
+bool trainer_is_whole(const struct trainer *t);
 /* Into a new trainer of the same model, spec and data. internal if the bytes do not fit it; the trainer is as it was.
  */
 err_code trainer_restore(struct trainer *t, const void *bytes, size_t size, struct error *err);

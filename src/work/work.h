@@ -15,6 +15,7 @@ struct work_config {
     struct catalog *catalog;
     job_decoder *decode;
     int workers;
+    int64_t checkpoint_nanoseconds; /* from one checkpoint of a job to the next, at least; 0: 5 s */
     const struct limits *limits;
 };
 

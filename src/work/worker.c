@@ -12,10 +12,14 @@
 enum {
     SLICE_NANOSECONDS = 50 * 1000 * 1000, /* between two snapshots on the board, about */
     WRITE_NANOSECONDS =
-        400 * 1000 * 1000,    /* between two writes of points and progress: a point is durable within half a second */
-    PENDING_MAX = 4096,       /* points that wait to be written */
-    RETRY_MILLISECONDS = 200, /* before what the store refused is tried again */
-    LOAD_TRIES = 25,          /* at reading what a job needs, when the store fails */
+        400 * 1000 * 1000,  /* between two writes of points and progress: a point is durable within half a second */
+    CHECKPOINT_SECONDS = 5, /* from one checkpoint to the next, at least, */
+    CHECKPOINT_SHARE = 50,  /* and so many times what the last one took */
+    CHECKPOINTS_KEPT = 1,   /* beside the best */
+    STATE_AT_STOP_MAX = 64 << 20, /* bytes that are written while the process waits to end */
+    PENDING_MAX = 4096,           /* points that wait to be written */
+    RETRY_MILLISECONDS = 200,     /* before what the store refused is tried again */
+    LOAD_TRIES = 25,              /* at reading what a job needs, when the store fails */
 };
 
 /* One job in a worker's hands. */
@@ -34,6 +38,8 @@ struct training {
     size_t training_rows;
     int64_t slice_steps;
     int64_t begun, written; /* clock_monotonic */
+    int64_t begun_step;     /* of the checkpoint that it goes on from, or 0 */
+    int64_t checkpoint_due; /* clock_monotonic */
     err_code refusal;       /* of the store, that was logged last */
 };
 
@@ -106,6 +112,27 @@ static err_code load_data(struct training *t, struct error *err)
     return code;
 }
 
+/* Goes on from the newest checkpoint. One that does not fit, because another version of gradd made it, is left: from
+ * the start, training comes to the same bits. */
+static err_code resume(struct training *t, struct error *err)
+{
+    struct store_checkpoint checkpoint = {0};
+    bool found = false;
+    err_code code = store_checkpoint_newest(t->worker->config->store, t->job->id, &checkpoint, &found, err);
+    if (code != ERR_ok || !found)
+        return code;
+    struct error misfit = {0};
+    if (trainer_restore(t->trainer, checkpoint.state, checkpoint.size, &misfit) == ERR_ok) {
+        t->progress = checkpoint.progress;
+        log_write(LOG_INFO, "job %s goes on from step %" PRId64, t->job->id, checkpoint.progress.step);
+    } else {
+        log_write(LOG_WARNING, "job %s begins again: %s", t->job->id, misfit.detail ? misfit.detail : "no reason");
+    }
+    error_clear(&misfit);
+    store_checkpoint_clear(&checkpoint);
+    return ERR_ok;
+}
+
 /* Everything that training needs, from the job's row. */
 static err_code load(struct training *t, struct error *err)
 {
@@ -122,6 +149,8 @@ static err_code load(struct training *t, struct error *err)
         code = load_data(t, err);
     if (code == ERR_ok)
         code = trainer_new(t->model.model, &t->spec.train, &t->bound.data, t->start.parameters, &t->trainer, err);
+    if (code == ERR_ok)
+        code = resume(t, err);
     return code;
 }
 
@@ -156,7 +185,8 @@ static void publish(struct training *t, int64_t now)
     t->progress.step = trainer_step(t->trainer);
     double seconds = (double)(now - t->begun) / 1e9;
     if (seconds > 0) {
-        double epochs = (double)t->progress.step / (double)t->job->steps * (double)t->spec.train.epochs;
+        double epochs =
+            (double)(t->progress.step - t->begun_step) / (double)t->job->steps * (double)t->spec.train.epochs;
         t->progress.samples_per_second = epochs * (double)t->training_rows / seconds;
     }
     board_publish(t->worker->board, t->worker->place, &t->progress);
@@ -221,15 +251,73 @@ static err_code write_if_due(struct training *t, struct error *err)
     return ERR_ok;
 }
 
+/* ---- checkpoints ---- */
+
+/* When the next is due, after one that was begun then, or after none. */
+static void schedule_checkpoint(struct training *t, int64_t begun, int64_t now)
+{
+    int64_t least = t->worker->config->checkpoint_nanoseconds;
+    int64_t wait = least > 0 ? least : INT64_C(1000000000) * CHECKPOINT_SECONDS;
+    int64_t share = CHECKPOINT_SHARE * (now - begun);
+    t->checkpoint_due = now + (share > wait ? share : wait);
+}
+
+static err_code write_checkpoint(struct training *t, struct error *err)
+{
+    size_t size = trainer_state_size(t->trainer);
+    struct store_checkpoint checkpoint = {.progress = t->progress, .state = malloc(size), .size = size};
+    if (!checkpoint.state)
+        return error_set(err, ERR_out_of_memory, NULL);
+    trainer_save(t->trainer, checkpoint.state);
+    err_code code = store_job_checkpoint(t->worker->config->store, t->job->id, t->job->attempts, &checkpoint,
+                                         CHECKPOINTS_KEPT, t->points, t->point_count, err);
+    store_checkpoint_clear(&checkpoint);
+    return code;
+}
+
+/* One that the store refuses, or that memory does not allow, is left for the next time: training goes on without. */
+static err_code checkpoint_if_due(struct training *t, struct error *err)
+{
+    int64_t begun = clock_monotonic();
+    if (begun < t->checkpoint_due || trainer_finished(t->trainer) || !trainer_state_finite(t->trainer))
+        return ERR_ok;
+    err_code code = write_checkpoint(t, err);
+    int64_t now = clock_monotonic();
+    schedule_checkpoint(t, begun, now);
+    if (code == ERR_ok) {
+        t->point_count = 0;
+        t->written = now;
+        t->refusal = ERR_ok;
+    } else if (may_pass(code)) {
+        tell_refusal(t, "a checkpoint", code, err);
+        code = ERR_ok;
+    }
+    return code;
+}
+
+/* At a stop, and for a job that was paused: one that can be written in a moment, if a step was left undone. */
+static void keep_at_stop(struct training *t)
+{
+    if (!t->trainer || !trainer_is_whole(t->trainer) || trainer_step(t->trainer) == 0 ||
+        trainer_state_size(t->trainer) > STATE_AT_STOP_MAX || !trainer_state_finite(t->trainer))
+        return;
+    if (write_checkpoint(t, NULL) == ERR_ok)
+        t->point_count = 0;
+}
+
 static err_code train(struct training *t, struct error *err)
 {
     t->begun = t->written = clock_monotonic();
+    t->begun_step = trainer_step(t->trainer);
+    schedule_checkpoint(t, t->begun, t->begun);
     t->slice_steps = 1;
     err_code code = ERR_ok;
     while (code == ERR_ok && !trainer_finished(t->trainer)) {
         code = advance(t, err);
         if (code == ERR_ok)
             code = write_if_due(t, err);
+        if (code == ERR_ok)
+            code = checkpoint_if_due(t, err);
     }
     return code;
 }
@@ -353,6 +441,8 @@ void worker_train(const struct worker *w, const struct store_job *job)
             code = train(&t, &err);
         if (code == ERR_ok)
             code = succeed(&t, &err);
+        if (code == ERR_cancelled)
+            keep_at_stop(&t);
         if (code == ERR_cancelled && atomic_load(w->stopping))
             requeue(&t);
         else if (code != ERR_ok && code != ERR_cancelled && code != ERR_superseded)

@@ -3,6 +3,7 @@ import re
 import time
 
 import pytest
+from conftest import Client
 
 X = [[i / 20, (i * 7 % 20) / 20] for i in range(20)]
 Y = [[2 * a - b + 0.5] for a, b in X]
@@ -380,3 +381,29 @@ def test_lbfgs_takes_all_rows_and_the_true_gradient(client):
     clipped = job(optimizer={"name": "LBFGS"}, batch_size=None, clip_gradient_norm=1)
     document = problem(client.post("/v1/jobs", json=clipped), 422, "invalid_job")
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/clip_gradient_norm")]
+
+
+def test_a_stop_keeps_what_was_trained(start):
+    """A job that runs when the server is told to stop goes on from there, not from its beginning."""
+    first = start()
+    with Client(first.url) as client:
+        client.put("/v1/models/job-line", json=MODEL)
+        client.put("/v1/datasets/job-line", json={"columns": {"X": X, "y": Y}})
+        identity = submit(client, epochs=60000)
+        end = time.monotonic() + 20
+        while client.get(f"/v1/jobs/{identity}").json()["step"] < 1000 and time.monotonic() < end:
+            time.sleep(0.01)
+    status, seconds = first.stop()
+    assert (status, seconds < 2) == (0, True)
+    second = start()
+    with Client(second.url) as client:
+        body = wait(client, identity)
+        assert (body["state"], body["attempts"]) == ("succeeded", 2), body
+        again = wait(client, submit(client, epochs=60000, from_version=1))
+        assert again["digest"] == body["digest"]
+        points = [client.get(f"/v1/jobs/{one}/costs").json()["points"] for one in (identity, again["id"])]
+    for point in points[0] + points[1]:
+        del point["time"]
+    assert points[0] == points[1]
+    step = int(re.search(rf"job {identity} goes on from step (\d+)", second.log())[1])
+    assert step >= 1000

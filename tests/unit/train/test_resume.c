@@ -219,6 +219,39 @@ static void what_is_not_a_state_is_refused(void **state)
     free_model(c.model);
 }
 
+/* A step that was cancelled has not been: what is saved then is what would have been saved before it. */
+static void a_cancelled_step_leaves_the_state(void **state)
+{
+    struct course c = {.spec = short_spec(optimizer_defaults(OPTIMIZER_ADAM))};
+    const atomic_bool cancel = true;
+    struct error err = {0};
+    struct train_point point;
+    bool has_point;
+    (void)state;
+    c.model = make_lesson(DTYPE_FLOAT32, 5, 4);
+    c.start = make_start(c.model, 1, 1);
+    make_rows(c.model, ROWS, 2, &c.rows);
+    struct trainer *t = new_trainer(&c);
+    const size_t size = trainer_state_size(t);
+    char *before = calloc(2, size), *after = before + size;
+    assert_non_null(before);
+    for (int steps = 0; steps < 5; steps++) {
+        assert_true(trainer_is_whole(t));
+        trainer_save(t, before);
+        assert_int_equal(trainer_advance(t, 3, &cancel, &point, &has_point, &err), ERR_cancelled);
+        error_clear(&err);
+        assert_true(trainer_is_whole(t));
+        trainer_save(t, after);
+        assert_memory_equal(before, after, size);
+        assert_ok(trainer_advance(t, 1, NULL, &point, &has_point, &err), &err);
+    }
+    free(before);
+    trainer_free(t);
+    free_rows(&c.rows);
+    tensors_free(c.start, c.model->parameter_count);
+    free_model(c.model);
+}
+
 static void what_went_non_finite_is_not_worth_keeping(void **state)
 {
     struct course c = {.spec = short_spec((struct optimizer){.name = OPTIMIZER_SGD, .learning_rate = 3e38})};
@@ -247,6 +280,7 @@ int main(void)
         cmocka_unit_test(early_stopping_resumes),
         cmocka_unit_test(stopping_at_the_last_good_copy_resumes),
         cmocka_unit_test(what_is_not_a_state_is_refused),
+        cmocka_unit_test(a_cancelled_step_leaves_the_state),
         cmocka_unit_test(what_went_non_finite_is_not_worth_keeping),
     };
     return cmocka_run_group_tests(tests, select_isa, NULL);

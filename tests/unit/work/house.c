@@ -59,6 +59,7 @@ void house_start(struct house *h, int workers)
                                        .catalog = h->catalog,
                                        .decode = house_decode_job,
                                        .workers = workers,
+                                       .checkpoint_nanoseconds = 1000000,
                                        .limits = &h->small.limits};
     assert_ok(work_start(&config, &h->work, &err), &err);
 }

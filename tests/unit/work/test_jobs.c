@@ -297,6 +297,44 @@ static void a_stop_puts_jobs_back_and_they_end_with_the_same_bits(void **state)
 
 /* ---- failures ---- */
 
+/* Marks the newest checkpoint of a job that is queued, by a best cost that training never comes to. */
+static void mark_checkpoint(struct store *s, const char *id)
+{
+    struct store_checkpoint c = {0};
+    struct store_job job = {0};
+    bool found = false;
+    assert_int_equal(store_checkpoint_newest(s, id, &c, &found, NULL), ERR_ok);
+    assert_true(found && c.progress.step > 0);
+    assert_int_equal(store_job_claim(s, &job, &found, NULL), ERR_ok);
+    assert_string_equal(job.id, id);
+    c.progress.best_cost = -7;
+    assert_int_equal(store_job_checkpoint(s, id, job.attempts, &c, 1, NULL, 0, NULL), ERR_ok);
+    struct job_end end = {.state = JOB_QUEUED};
+    assert_int_equal(store_job_finish(s, id, job.attempts, &end, NULL), ERR_ok);
+    store_job_clear(&job);
+    store_checkpoint_clear(&c);
+}
+
+static void a_job_goes_on_from_its_checkpoint(void **state)
+{
+    struct house h;
+    char id[UUID_TEXT_MAX];
+    (void)state;
+    house_begin(&h, 1);
+    house_submit(&h, spec_long, id);
+    house_wait_for_step(&h, id, 1, 2000);
+    house_stop(&h);
+    house_reopen(&h);
+    mark_checkpoint(h.small.store, id);
+    house_start(&h, 1);
+    struct store_job job = house_wait(&h, id, JOB_SUCCEEDED);
+    assert_int_equal(job.attempts, 3);
+    assert_true(job.progress.best_cost == -7);
+    store_job_clear(&job);
+    assert_as_bare(&h, id, spec_long);
+    house_end(&h);
+}
+
 static void a_job_that_diverges_names_the_node(void **state)
 {
     struct house h;
@@ -371,6 +409,7 @@ int main(void)
         cmocka_unit_test(cancel_takes_effect_within_a_step),
         cmocka_unit_test(a_paused_job_ends_with_the_same_bits),
         cmocka_unit_test(a_stop_puts_jobs_back_and_they_end_with_the_same_bits),
+        cmocka_unit_test(a_job_goes_on_from_its_checkpoint),
         cmocka_unit_test(a_job_that_diverges_names_the_node),
         cmocka_unit_test(points_that_differ_fail_the_job),
         cmocka_unit_test(a_store_that_refuses_is_outlasted),
