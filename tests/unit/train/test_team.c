@@ -112,12 +112,17 @@ static void train(const struct network *n, enum dtype dtype, int threads, struct
 static void threads_change_no_bit(void **state)
 {
     (void)state;
-    static const int threads[] = {2, 3, 5};
+    static const int threads[] = {3, 2, 5};
+    /* Without hardware's fused multiply-add a product takes a hundred times as long: then the first of these, in
+     * float32, are enough. */
+    const bool slow = strcmp(engine_isa(), "baseline") == 0;
+    const size_t numbers = slow ? 1 : sizeof threads / sizeof *threads;
+    const enum dtype last = slow ? DTYPE_FLOAT32 : DTYPE_FLOAT64;
     for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
-        for (enum dtype dtype = DTYPE_FLOAT32; dtype <= DTYPE_FLOAT64; dtype++) {
+        for (enum dtype dtype = DTYPE_FLOAT32; dtype <= last; dtype++) {
             struct outcome alone = {.count = 0};
             train(&networks[i], dtype, 1, &alone);
-            for (size_t k = 0; k < sizeof threads / sizeof *threads; k++) {
+            for (size_t k = 0; k < numbers; k++) {
                 struct outcome together = {.count = 0};
                 train(&networks[i], dtype, threads[k], &together);
                 if (strcmp(alone.digest, together.digest) != 0)
