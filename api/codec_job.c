@@ -443,13 +443,16 @@ static void take_record(struct reading *r)
         (void)read_whole(given, 1, WHOLE_MAX, &steps_at, &r->spec->train.record_every_steps, r->err);
 }
 
-static void check_on_nonfinite(struct reading *r)
+static void take_on_nonfinite(struct reading *r)
 {
     struct where at;
     const json_t *value = field(r, "on_nonfinite", &at);
     const char *text;
-    if (value && read_string(value, &at, &text, r->err) && strcmp(text, "fail") != 0)
-        mistake(r->err, ERR_invalid_value, &at, "on_nonfinite can be \"fail\", not \"%.64s\"", text);
+    if (!value || !read_string(value, &at, &text, r->err))
+        return;
+    r->spec->train.stop_on_nonfinite = strcmp(text, "stop") == 0;
+    if (!r->spec->train.stop_on_nonfinite && strcmp(text, "fail") != 0)
+        mistake(r->err, ERR_invalid_value, &at, "on_nonfinite is \"fail\" or \"stop\", not \"%.64s\"", text);
 }
 
 static void take_threads(struct reading *r)
@@ -549,7 +552,7 @@ static void take_job(struct reading *r)
     take_validation(r);
     take_early_stopping(r);
     take_record(r);
-    check_on_nonfinite(r);
+    take_on_nonfinite(r);
     take_threads(r);
     take_labels(r);
     take_whole(r, "priority", -PRIORITY_MAX, PRIORITY_MAX, &r->spec->priority);
@@ -687,7 +690,7 @@ static char *canonical_text(const struct job_spec *spec)
         member_whole(&j, "every_steps", train->record_every_steps);
         put_object_end(&j);
     }
-    member_string(&j, "on_nonfinite", "fail");
+    member_string(&j, "on_nonfinite", train->stop_on_nonfinite ? "stop" : "fail");
     member_bool(&j, "drop_last", train->drop_last);
     put_key(&j, "labels");
     put_object(&j);

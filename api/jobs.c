@@ -97,6 +97,8 @@ void job_json(struct json *j, const struct app *app, const struct store_job *job
     member_whole(j, "attempts", job->attempts);
     put_error(j, job);
     member_whole_or_null(j, "version", job->version, job->version > 0);
+    member_whole_or_null(j, "best_version", job->best_version, job->best_version > 0);
+    member_string(j, "stopped", job->stopped);
     member_string(j, "digest", job->digest);
     put_lineage(j, job);
     member_whole(j, "priority", job->priority);

@@ -148,31 +148,41 @@ static err_code model_of(struct db *db, const char *id, int64_t *ret, struct err
     return code;
 }
 
-/* Adds the version that the job made; *ret is its number, 0: the job made none. */
-static err_code add_version(struct db *db, const struct news *n, int64_t *ret, struct error *err)
+/* The versions that a job made; 0: none. */
+struct made {
+    int64_t version, best;
+};
+
+/* Adds what a job that has succeeded made. The best comes first, so that the outcome is the newest. */
+static err_code add_versions(struct db *db, const struct news *n, struct made *ret, struct error *err)
 {
-    *ret = 0;
-    if (n->end->state != JOB_SUCCEEDED)
+    const struct job_end *end = n->end;
+    if (end->state != JOB_SUCCEEDED)
         return ERR_ok;
     int64_t model_id = 0;
     err_code code = model_of(db, n->id, &model_id, err);
-    if (code != ERR_ok)
-        return code;
-    return version_append(db, model_id, n->id, n->end->version, n->end->parameters, n->end->size, ret, err);
+    if (code == ERR_ok && end->best)
+        code = version_append(db, model_id, n->id, end->best, end->best_parameters, end->size, &ret->best, err);
+    if (code == ERR_ok)
+        code = version_append(db, model_id, n->id, end->version, end->parameters, end->size, &ret->version, err);
+    return code;
 }
 
-static err_code write_end(struct db *db, const struct news *n, int64_t version, struct error *err)
+static err_code write_end(struct db *db, const struct news *n, const struct made *made, struct error *err)
 {
     const struct job_end *end = n->end;
     struct query q = query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
-                                     " digest = :digest, error_code = :error_code, error_detail = :error_detail,"
+                                     " best_version = :best_version, stopped = :stopped, digest = :digest, error_code "
+                                     "= :error_code, error_detail = :error_detail,"
                                      " revision = revision + 1 WHERE id = :id");
     query_text(&q, ":id", n->id);
     query_text(&q, ":state", job_state_name(end->state));
     if (job_state_finished(end->state))
         query_integer(&q, ":finished_at", clock_now());
-    query_integer_or_null(&q, ":version", version, 0);
-    query_text(&q, ":digest", version > 0 ? end->version->digest : NULL);
+    query_integer_or_null(&q, ":version", made->version, 0);
+    query_integer_or_null(&q, ":best_version", made->best, 0);
+    query_text(&q, ":stopped", end->state == JOB_SUCCEEDED ? end->stopped : NULL);
+    query_text(&q, ":digest", made->version > 0 ? end->version->digest : NULL);
     query_text(&q, ":error_code", end->state == JOB_FAILED ? end->error_code : NULL);
     query_text(&q, ":error_detail", end->state == JOB_FAILED ? end->error_detail : NULL);
     return query_finish(&q, err);
@@ -181,11 +191,11 @@ static err_code write_end(struct db *db, const struct news *n, int64_t version, 
 static err_code finish(struct db *db, void *context, struct error *err)
 {
     struct news *n = context;
-    int64_t version = 0;
+    struct made made = {0};
     err_code code = advance(db, n, err);
     if (code == ERR_ok)
-        code = add_version(db, n, &version, err);
-    return code == ERR_ok ? write_end(db, n, version, err) : code;
+        code = add_versions(db, n, &made, err);
+    return code == ERR_ok ? write_end(db, n, &made, err) : code;
 }
 
 err_code store_job_finish(struct store *s, const char *id, int64_t attempt, const struct job_end *end,

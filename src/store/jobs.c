@@ -20,6 +20,7 @@ void store_job_clear(struct store_job *j)
     free(j->gradd_version);
     free(j->error_code);
     free(j->error_detail);
+    free(j->stopped);
     *j = (struct store_job){0};
 }
 
@@ -76,6 +77,8 @@ void job_row_read(struct query *q, struct store_job *ret)
     ret->error_code = column_text(q);
     ret->error_detail = column_text(q);
     ret->revision = column_integer(q, 0);
+    ret->best_version = column_integer(q, 0);
+    ret->stopped = column_text(q);
 }
 
 err_code job_row_end(struct query *q, struct store_job *ret, bool *ret_found, struct error *err)

@@ -148,8 +148,9 @@ static err_code check_unused(struct db *db, const struct store_model *m, struct 
 /* Jobs keep the model's name and their records, and forget the model and the version that they made. */
 static err_code forget_in_jobs(struct db *db, int64_t id, struct error *err)
 {
-    struct query q = query_start(db, "UPDATE job SET model_id = NULL, version = NULL, revision = revision + 1"
-                                     " WHERE model_id = :id");
+    struct query q =
+        query_start(db, "UPDATE job SET model_id = NULL, version = NULL, best_version = NULL, revision = revision + 1"
+                        " WHERE model_id = :id");
     query_integer(&q, ":id", id);
     return query_finish(&q, err);
 }

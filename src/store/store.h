@@ -156,8 +156,10 @@ struct store_job {
     int64_t created_at, started_at, finished_at;
     int64_t attempts;
     struct job_progress progress;
-    int64_t version; /* made by it; 0: none (yet), or the model was replaced */
-    char *digest;    /* of that version; NULL */
+    int64_t version;      /* made by it; 0: none (yet), or the model was replaced */
+    int64_t best_version; /* of its best epoch, where that is kept beside the outcome; 0 likewise */
+    char *stopped;        /* why it ended before its last step: "early_stopping", "nonfinite"; NULL: it did not */
+    char *digest;         /* of that version; NULL */
     char *model_digest, *dataset_digest, *start_digest, *gradd_version; /* lineage */
     char *error_code;                                                   /* NULL: none */
     char *error_detail;
@@ -247,6 +249,9 @@ struct job_end {
     const struct store_version *version; /* succeeded */
     const void *parameters;
     size_t size;
+    const struct store_version *best;      /* of the best epoch, where it is kept beside the outcome; NULL */
+    const void *best_parameters;           /* as many bytes */
+    const char *stopped;                   /* as in the job */
     const char *error_code, *error_detail; /* failed */
     const struct job_progress *progress;
     const struct cost_point *points;

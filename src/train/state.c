@@ -4,7 +4,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "what is kept is little-endian");
 
-static const char magic[8] = "gradd\0\0\1"; /* the last byte is the version */
+static const char magic[8] = "gradd\0\0\2"; /* the last byte is the version */
 
 struct header {
     char magic[sizeof magic];

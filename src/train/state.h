@@ -19,8 +19,8 @@ struct mean {
 struct progress {
     int64_t step; /* done */
     struct mean since_point, since_epoch;
-    double epoch_cost; /* of the last whole epoch; NaN before the first */
-    double kept_cost;  /* as it was at the session's kept_step */
+    struct train_epoch epoch; /* the last whole one */
+    struct train_epoch kept;  /* as it was at the session's kept_step */
     int64_t kept_step;
     double best_watched; /* infinite: no epoch yet */
     double best_cost;    /* of that epoch */

@@ -53,7 +53,8 @@ err_code trainer_new(const struct model *m, const struct train_spec *spec, const
     struct trainer *t = calloc(1, sizeof *t);
     if (t == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for a trainer");
-    t->now.epoch_cost = t->now.kept_cost = t->now.best_cost = NAN;
+    t->now.epoch = t->now.kept = (struct train_epoch){.cost = NAN, .validation_cost = NAN};
+    t->now.best_cost = NAN;
     t->now.best_watched = t->now.reference = INFINITY;
     err_code code = session_open(m, spec, data, start, &t->session, err);
     if (code == ERR_ok)
@@ -82,7 +83,7 @@ static err_code go_nonfinite(struct trainer *t, const atomic_bool *cancel, struc
     if (!t->session.spec.stop_on_nonfinite)
         return replay(&t->session, t->now.step, cancel, err);
     t->now.step = session_back(&t->session);
-    t->now.epoch_cost = t->now.kept_cost;
+    t->now.epoch = t->now.kept;
     t->now.since_point = t->now.since_epoch = (struct mean){0};
     t->now.stopped = STOP_NONFINITE;
     return ERR_ok;
@@ -118,7 +119,7 @@ static void watch(struct trainer *t, double cost)
     struct progress *now = &t->now;
     if (cost < now->best_watched && trained_is_finite(&t->session.now)) {
         now->best_watched = cost;
-        now->best_cost = now->epoch_cost;
+        now->best_cost = now->epoch.cost;
         now->best_step = now->step;
         session_keep_best(&t->session);
     }
@@ -131,22 +132,22 @@ static void watch(struct trainer *t, double cost)
         now->stopped = STOP_EARLY;
 }
 
-static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, double *ret_validation, struct error *err)
+static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, struct error *err)
 {
     struct session *s = &t->session;
     int64_t before = t->now.step - s->layout.steps_per_epoch;
     bool validates = s->layout.validation > 0;
-    t->now.epoch_cost = mean_take(&t->now.since_epoch);
-    err_code code = validates ? session_validate(s, cancel, ret_validation, err) : ERR_ok;
+    t->now.epoch = (struct train_epoch){.cost = mean_take(&t->now.since_epoch), .validation_cost = NAN};
+    err_code code = validates ? session_validate(s, cancel, &t->now.epoch.validation_cost, err) : ERR_ok;
     if (code != ERR_ok)
         return code;
     if (s->spec.early_stopping.patience > 0)
-        watch(t, validates ? *ret_validation : t->now.epoch_cost);
+        watch(t, validates ? t->now.epoch.validation_cost : t->now.epoch.cost);
     if (t->now.step / KEEP_STEPS > before / KEEP_STEPS || trainer_finished(t)) {
         if (!trained_is_finite(&s->now))
             return go_nonfinite(t, cancel, err);
         session_keep(s, t->now.step);
-        t->now.kept_cost = t->now.epoch_cost;
+        t->now.kept = t->now.epoch;
     }
     return ERR_ok;
 }
@@ -155,12 +156,12 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
                          bool *ret_has_point, struct error *err)
 {
     const struct session *s = &t->session;
-    double validation_cost = NAN, norm = NAN;
+    double norm = NAN;
     bool due = false;
     for (int64_t taken = 0; taken < max_steps && !due && !trainer_finished(t); taken++) {
         err_code code = take_step(t, cancel, &norm, err);
         if (code == ERR_ok && t->now.stopped == STOP_NONE && at_epoch_end(t))
-            code = end_epoch(t, cancel, &validation_cost, err);
+            code = end_epoch(t, cancel, err);
         if (code != ERR_ok)
             return code;
         t->torn = false;
@@ -171,7 +172,7 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
             .step = t->now.step,
             .epoch = (t->now.step - 1) / s->layout.steps_per_epoch + 1,
             .cost = mean_take(&t->now.since_point),
-            .validation_cost = validation_cost,
+            .validation_cost = at_epoch_end(t) ? t->now.epoch.validation_cost : NAN,
             .learning_rate = session_rate(s, t->now.step - 1),
             .gradient_norm = norm,
         };
@@ -201,9 +202,9 @@ int64_t trainer_epoch(const struct trainer *t)
     return t->now.step / t->session.layout.steps_per_epoch;
 }
 
-double trainer_epoch_cost(const struct trainer *t)
+struct train_epoch trainer_last_epoch(const struct trainer *t)
 {
-    return t->now.epoch_cost;
+    return t->now.epoch;
 }
 
 struct tensor *const *trainer_parameters(const struct trainer *t)
@@ -233,7 +234,7 @@ struct train_outcome trainer_outcome(const struct trainer *t)
         .parameters = trainer_parameters(t),
         .step = t->now.step,
         .epoch = trainer_epoch(t),
-        .cost = t->now.epoch_cost,
+        .cost = t->now.epoch.cost,
     };
 }
 

@@ -58,6 +58,12 @@ struct train_point {
     double gradient_norm; /* of the last step, by all parameters that are trained, before it is clipped */
 };
 
+/* What a whole epoch came to. Before the first all is NaN. */
+struct train_epoch {
+    double cost;            /* the mean over its rows: of each batch's cost, weighted by its rows */
+    double validation_cost; /* NaN without validation */
+};
+
 struct train_size {
     int64_t steps_per_epoch, steps;
     size_t memory_bytes; /* exact: arenas, parameters, optimizer state, a copy of both (for replay), with early stopping
@@ -90,8 +96,8 @@ bool trainer_finished(const struct trainer *t);
 const char *trainer_stopped(const struct trainer *t);
 int64_t trainer_step(const struct trainer *t);
 int64_t trainer_epoch(const struct trainer *t); /* whole epochs done */
-/* The mean cost over the rows of the last whole epoch; NaN before the first. */
-double trainer_epoch_cost(const struct trainer *t);
+/* What the last whole epoch came to; after "nonfinite" that of the copy it went back to. */
+struct train_epoch trainer_last_epoch(const struct trainer *t);
 /* The parameters as they stand; borrowed, parameter_count tensors. */
 struct tensor *const *trainer_parameters(const struct trainer *t);
 

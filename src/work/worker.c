@@ -161,6 +161,15 @@ static double lower(double a, double b)
     return isnan(a) || b < a ? b : a;
 }
 
+/* Takes over what the last whole epoch came to. */
+static void take_epoch(struct training *t)
+{
+    const struct train_epoch epoch = trainer_last_epoch(t->trainer);
+    t->progress.epoch = trainer_epoch(t->trainer);
+    t->progress.cost = epoch.cost;
+    t->progress.validation_cost = epoch.validation_cost;
+}
+
 /* Keeps a point for the next write. The job's own costs are of whole epochs, and every epoch's end has a point. */
 static void take_point(struct training *t, const struct train_point *p)
 {
@@ -173,9 +182,7 @@ static void take_point(struct training *t, const struct train_point *p)
                                                       .time = clock_now()};
     if (trainer_epoch(t->trainer) == t->progress.epoch)
         return;
-    t->progress.epoch = trainer_epoch(t->trainer);
-    t->progress.cost = trainer_epoch_cost(t->trainer);
-    t->progress.validation_cost = p->validation_cost;
+    take_epoch(t);
     bool validates = t->spec.train.validation_fraction > 0;
     t->progress.best_cost = lower(t->progress.best_cost, validates ? p->validation_cost : t->progress.cost);
 }
@@ -228,6 +235,8 @@ static err_code advance(struct training *t, struct error *err)
         if (has_point)
             take_point(t, &point);
     }
+    if (trainer_finished(t->trainer)) /* perhaps by going back */
+        take_epoch(t);
     int64_t now = clock_monotonic();
     size_slice(t, trainer_step(t->trainer) - from, now - start);
     publish(t, now);
@@ -343,34 +352,60 @@ static struct job_end end_with(const struct training *t, enum job_state state)
         .state = state, .progress = &t->progress, .points = t->points, .point_count = t->point_count};
 }
 
+/* A version that is to be made, as bytes and as a record; cleared by making_clear(). */
+struct making {
+    void *parameters;
+    size_t size;
+    char digest[DIGEST_TEXT_MAX];
+    struct store_version version;
+};
+
+static void making_clear(struct making *m)
+{
+    free(m->parameters);
+}
+
+static err_code make_version(const struct training *t, const struct train_outcome *o, const struct text *transforms,
+                             struct making *ret, struct error *err)
+{
+    size_t count = t->model.model->parameter_count;
+    tensors_digest(o->parameters, count, ret->digest);
+    ret->version = (struct store_version){.model_id = t->job->model_id,
+                                          .created_at = clock_now(),
+                                          .job = t->job->id,
+                                          .epoch = o->epoch,
+                                          .step = o->step,
+                                          .cost = o->cost,
+                                          .digest = ret->digest,
+                                          .transforms = transforms->data,
+                                          .transforms_size = transforms->length};
+    return catalog_pack_parameters(o->parameters, count, &ret->parameters, &ret->size, err);
+}
+
+/* The outcome becomes a version, and the best epoch another where it is not the outcome. */
 static err_code succeed(struct training *t, struct error *err)
 {
-    void *parameters = NULL;
     struct text transforms = {0};
-    size_t size = 0, count = t->model.model->parameter_count;
-    const struct train_outcome outcome = trainer_outcome(t->trainer);
-    err_code code = catalog_pack_parameters(outcome.parameters, count, &parameters, &size, err);
+    struct making made = {0}, made_of_best = {0};
+    struct train_outcome outcome = trainer_outcome(t->trainer), best = {0};
+    bool has_best = trainer_best(t->trainer, &best) && best.step != outcome.step;
+    err_code code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok)
-        code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
+        code = make_version(t, &outcome, &transforms, &made, err);
+    if (code == ERR_ok && has_best)
+        code = make_version(t, &best, &transforms, &made_of_best, err);
     if (code == ERR_ok) {
-        char digest[DIGEST_TEXT_MAX];
-        tensors_digest(outcome.parameters, count, digest);
-        struct store_version version = {.model_id = t->job->model_id,
-                                        .created_at = clock_now(),
-                                        .job = t->job->id,
-                                        .epoch = outcome.epoch,
-                                        .step = outcome.step,
-                                        .cost = outcome.cost,
-                                        .digest = digest,
-                                        .transforms = transforms.data,
-                                        .transforms_size = transforms.length};
         struct job_end end = end_with(t, JOB_SUCCEEDED);
-        end.version = &version;
-        end.parameters = parameters;
-        end.size = size;
+        end.version = &made.version;
+        end.parameters = made.parameters;
+        end.size = made.size;
+        end.best = has_best ? &made_of_best.version : NULL;
+        end.best_parameters = made_of_best.parameters;
+        end.stopped = trainer_stopped(t->trainer);
         code = finish(t, &end, err);
     }
-    free(parameters);
+    making_clear(&made);
+    making_clear(&made_of_best);
     text_clear(&transforms);
     return code;
 }

@@ -362,7 +362,32 @@ def test_early_stopping_restores_the_best_epoch(client):
         epochs = 1 if restore else 4
         assert (last[restore]["epoch"], last[restore]["cost"]) == (epochs, points[epochs - 1]["cost"])
         assert wait(client, submit(client, epochs=epochs, **diverging))["digest"] == body["digest"]
+        assert body["stopped"] == "early_stopping"
+        best = next((version for version in versions if version["version"] == body["best_version"]), None)
+        assert (best is None) == restore
+        if best:
+            assert (best["epoch"], best["job"], best["digest"]) == (1, body["id"], last[True]["digest"])
+            assert body["best_version"] < body["version"]
     assert last[True]["digest"] != last[False]["digest"]
+
+
+def test_the_last_epoch_is_the_best(client):
+    body = wait(client, submit(client, epochs=2, early_stopping={"patience": 9, "restore_best": False}))
+    assert (body["state"], body["stopped"], body["best_version"]) == ("succeeded", None, None)
+
+
+def test_stop_at_the_last_finite_parameters(client):
+    """W and b grow by a factor an epoch until they overflow; the version is what the last hundred epochs before make."""
+    diverging = {"optimizer": {"name": "SGD", "learning_rate": 0.75}, "batch_size": 20, "from_version": 1}
+    failed = wait(client, submit(client, epochs=5000, **diverging))
+    assert (failed["state"], failed["stopped"]) == ("failed", None)
+    body = wait(client, submit(client, epochs=5000, on_nonfinite="stop", **diverging))
+    assert (body["state"], body["stopped"], body["on_nonfinite"]) == ("succeeded", "nonfinite", "stop"), body
+    points = client.get(f"/v1/jobs/{body['id']}/costs").json()["points"]
+    assert 100 <= body["epoch"] == body["step"] <= points[-1]["epoch"] and body["epoch"] % 100 == 0
+    assert body["cost"] == points[body["epoch"] - 1]["cost"]
+    again = wait(client, submit(client, epochs=body["epoch"], **diverging))
+    assert again["digest"] == body["digest"]
 
 
 def test_lbfgs_solves_linear_regression_in_few_epochs(client):

@@ -55,6 +55,7 @@ static void test_defaults(void **state)
     assert_false(t->drop_last);
     assert_int_equal(t->seed, 0);
     assert_true(t->validation_fraction == 0);
+    assert_false(t->stop_on_nonfinite);
     assert_int_equal(t->record_every_steps, 0);
     assert_int_equal(t->optimizer.name, OPTIMIZER_ADAMW);
     assert_true(t->optimizer.learning_rate == 0.001);
@@ -92,6 +93,7 @@ static void check_all_fields(const struct job_spec *s)
     assert_true(s->train.clip_gradient_norm == 2.5);
     assert_int_equal(s->train.freeze_count, 2);
     assert_string_equal(s->train.freeze[1], "W2");
+    assert_true(s->train.stop_on_nonfinite);
 }
 
 static void test_all_fields(void **state)
@@ -102,7 +104,7 @@ static void test_all_fields(void **state)
                " \"y\": {\"columns\": [\"c\"]}},"
                "\"optimizer\": {\"name\": \"SGD\", \"learning_rate\": 0.1, \"momentum\": 0.9, \"nesterov\": true,"
                " \"weight_decay\": 0.5}, \"batch_size\": 4, \"shuffle\": false, \"seed\": 9007199254740991,"
-               "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"fail\","
+               "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"stop\","
                "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
                "\"schedule\": {\"name\": \"step\", \"every_epochs\": 3, \"factor\": 0.5, \"warmup_steps\": 10},"
                "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"],"
@@ -168,7 +170,8 @@ static void test_mistakes(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"dataset\": \"d\"}}", ERR_unknown_field,
                    "/validation/dataset");
     expect_mistake("{" LEAST ", " SGD ", \"record\": {}}", ERR_missing_field, "/record/every_steps");
-    expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"stop\"}", ERR_invalid_value, "/on_nonfinite");
+    expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"halt\"}", ERR_invalid_value, "/on_nonfinite");
+    expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": true}", ERR_wrong_type, "/on_nonfinite");
     expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a:b\": \"c\"}}", ERR_invalid_value, "/labels/a:b");
     expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a\": \"b\\nc\"}}", ERR_invalid_value, "/labels/a");
     expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a\": 1}}", ERR_wrong_type, "/labels/a");

@@ -423,6 +423,8 @@ static void test_success(void **state)
     struct store_job j = {0};
     assert_code(store_job_get(s, id, &j, NULL), ERR_ok);
     assert_int_equal(j.state, JOB_SUCCEEDED);
+    assert_int_equal(j.best_version, 0);
+    assert_null(j.stopped);
     assert_int_equal(j.version, 2);
     assert_string_equal(j.digest, "made");
     assert_int_equal(j.progress.step, 20);
@@ -493,6 +495,39 @@ static void test_ends_that_are_none(void **state)
     assert_int_equal(state_of(s, id), JOB_RUNNING);
 }
 
+/* The best epoch's version comes before the outcome's, which stays the newest. */
+static void test_success_with_the_best_beside(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+    char id[JOB_ID_MAX];
+    add_running(s, id);
+    struct store_version v = {.epoch = 9, .digest = "last"}, best = {.epoch = 4, .digest = "best"};
+    struct job_end end = {.state = JOB_SUCCEEDED,
+                          .version = &v,
+                          .parameters = "weights",
+                          .size = 7,
+                          .best = &best,
+                          .best_parameters = "bestest",
+                          .stopped = "early_stopping"};
+    assert_code(store_job_finish(s, id, 1, &end, NULL), ERR_ok);
+    struct store_job j = {0};
+    assert_code(store_job_get(s, id, &j, NULL), ERR_ok);
+    assert_int_equal(j.version, 3);
+    assert_int_equal(j.best_version, 2);
+    assert_string_equal(j.digest, "last");
+    assert_string_equal(j.stopped, "early_stopping");
+    char bytes[7];
+    assert_code(store_version_parameters(s, j.model_id, 2, bytes, 7, NULL), ERR_ok);
+    assert_memory_equal(bytes, "bestest", 7);
+    store_job_clear(&j);
+    (void)put_model(s, "m", "another", true); /* with the model go its versions */
+    assert_code(store_job_get(s, id, &j, NULL), ERR_ok);
+    assert_int_equal(j.version, 0);
+    assert_int_equal(j.best_version, 0);
+    assert_string_equal(j.digest, "last");
+    store_job_clear(&j);
+}
+
 /* A finish that fails in its last part leaves the job running, without the version and the progress. */
 static void test_finish_is_atomic(void **state)
 {
@@ -552,6 +587,7 @@ int main(void)
         TEST(test_success),
         TEST(test_failure_and_stop),
         TEST(test_ends_that_are_none),
+        TEST(test_success_with_the_best_beside),
         TEST(test_finish_is_atomic),
         TEST(test_running_is_queued_after_a_restart),
     };

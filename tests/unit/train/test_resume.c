@@ -67,7 +67,7 @@ static void train_whole(struct course *c)
         bool has_point;
         assert_ok(trainer_advance(t, 1, NULL, &c->points[c->point_count], &has_point, &err), &err);
         assert_true(trainer_state_finite(t));
-        c->epoch_costs[c->point_count] = trainer_epoch_cost(t);
+        c->epoch_costs[c->point_count] = trainer_last_epoch(t).cost;
         c->point_count += has_point;
         if (trainer_step(t) <= c->steps)
             break; /* gone back to the last good copy */
@@ -98,7 +98,7 @@ static void train_from(const struct course *c, int64_t step)
         if (!has_point)
             continue;
         assert_true(next < c->point_count);
-        assert_same(trainer_epoch_cost(t), c->epoch_costs[next]);
+        assert_same(trainer_last_epoch(t).cost, c->epoch_costs[next]);
         assert_same_point(&point, &c->points[next++]);
     }
     assert_int_equal(next, c->point_count);

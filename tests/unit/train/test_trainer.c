@@ -124,7 +124,7 @@ static void points_have_means_over_rows(void **state)
         table[order[i]] = (double)i;
     free(order);
     assert_ok(trainer_new(m, &spec, &data, start, &t, &err), &err);
-    assert_true(isnan(trainer_epoch_cost(t)));
+    assert_true(isnan(trainer_last_epoch(t).cost));
 
     assert_ok(trainer_advance(t, 1, NULL, &point, &has_point, &err), &err);
     assert_false(has_point);
@@ -145,7 +145,7 @@ static void points_have_means_over_rows(void **state)
     assert_same(point.cost, 8.5);
     assert_same(point.validation_cost, 10);
     assert_int_equal(trainer_epoch(t), 1);
-    assert_same(trainer_epoch_cost(t), 4.5);
+    assert_same(trainer_last_epoch(t).cost, 4.5);
 
     assert_ok(trainer_advance(t, 100, NULL, &point, &has_point, &err), &err);
     assert_int_equal(point.step, 4);
@@ -154,7 +154,7 @@ static void points_have_means_over_rows(void **state)
     assert_ok(trainer_advance(t, 100, NULL, &point, &has_point, &err), &err);
     assert_int_equal(point.step, 6);
     assert_same(point.cost, (5.5 * 4 + 8.5 * 2) / 6);
-    assert_same(trainer_epoch_cost(t), 4.5);
+    assert_same(trainer_last_epoch(t).cost, 4.5);
     assert_true(trainer_finished(t));
     assert_ok(trainer_advance(t, 100, NULL, &point, &has_point, &err), &err);
     assert_false(has_point);
