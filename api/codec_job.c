@@ -20,6 +20,7 @@ enum {
     OPTIMIZER_FIELDS_MAX = 16, /* of one optimizer, with its name and the end */
     SCHEDULE_FIELDS_MAX = 8,   /* of one schedule, likewise */
     FREEZE_MAX = 10000,
+    CHECKPOINTS_MAX = 1000, /* that are kept */
 };
 
 struct reading {
@@ -443,6 +444,32 @@ static void take_record(struct reading *r)
         (void)read_whole(given, 1, WHOLE_MAX, &steps_at, &r->spec->train.record_every_steps, r->err);
 }
 
+static void take_checkpoint(struct reading *r)
+{
+    static const char *const known[] = {"every_epochs", "every_steps", "keep", NULL};
+    struct job_checkpoint *to = &r->spec->checkpoint;
+    struct where at;
+    const json_t *value = field(r, "checkpoint", &at);
+    const struct {
+        const char *name;
+        int64_t most, *to;
+    } fields[] = {
+        {"every_epochs", WHOLE_MAX, &to->every_epochs},
+        {"every_steps", WHOLE_MAX, &to->every_steps},
+        {"keep", CHECKPOINTS_MAX, &to->keep},
+    };
+    to->keep = 1;
+    if (!value)
+        return;
+    (void)read_object(value, known, &at, r->err);
+    for (size_t i = 0; json_is_object(value) && i < sizeof fields / sizeof *fields; i++) {
+        const struct where field_at = {.up = &at, .key = fields[i].name};
+        const json_t *given = json_object_get(value, fields[i].name);
+        if (given)
+            (void)read_whole(given, 1, fields[i].most, &field_at, fields[i].to, r->err);
+    }
+}
+
 static void take_on_nonfinite(struct reading *r)
 {
     struct where at;
@@ -529,7 +556,8 @@ static void take_job(struct reading *r)
     static const char *const known[] = {
         "model",   "dataset",      "bind",         "optimizer",          "epochs",     "batch_size",     "shuffle",
         "seed",    "record",       "on_nonfinite", "drop_last",          "validation", "labels",         "priority",
-        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     "early_stopping", NULL};
+        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     "early_stopping", "checkpoint",
+        NULL};
     struct train_spec *train = &r->spec->train;
     int64_t seed = 0;
     *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
@@ -552,6 +580,7 @@ static void take_job(struct reading *r)
     take_validation(r);
     take_early_stopping(r);
     take_record(r);
+    take_checkpoint(r);
     take_on_nonfinite(r);
     take_threads(r);
     take_labels(r);
@@ -651,6 +680,18 @@ static void put_freeze(struct json *j, const struct job_spec *spec)
     put_array_end(j);
 }
 
+static void put_checkpoint(struct json *j, const struct job_checkpoint *c)
+{
+    put_key(j, "checkpoint");
+    put_object(j);
+    if (c->every_epochs > 0)
+        member_whole(j, "every_epochs", c->every_epochs);
+    if (c->every_steps > 0)
+        member_whole(j, "every_steps", c->every_steps);
+    member_whole(j, "keep", c->keep);
+    put_object_end(j);
+}
+
 static char *canonical_text(const struct job_spec *spec)
 {
     const struct train_spec *train = &spec->train;
@@ -690,6 +731,7 @@ static char *canonical_text(const struct job_spec *spec)
         member_whole(&j, "every_steps", train->record_every_steps);
         put_object_end(&j);
     }
+    put_checkpoint(&j, &spec->checkpoint);
     member_string(&j, "on_nonfinite", train->stop_on_nonfinite ? "stop" : "fail");
     member_bool(&j, "drop_last", train->drop_last);
     put_key(&j, "labels");

@@ -16,6 +16,12 @@ struct job_label {
     char *key, *value;
 };
 
+/* When training is kept to go on from, and how many of those are. */
+struct job_checkpoint {
+    int64_t every_epochs, every_steps; /* 0: not asked for; neither: by time */
+    int64_t keep;                      /* 1 and up: the newest, beside the one of the lowest cost */
+};
+
 /* All strings and arrays are owned. */
 struct job_spec {
     char *model, *dataset;
@@ -26,6 +32,7 @@ struct job_spec {
     size_t freeze_count;
     int64_t from_version; /* 0: the newest at acceptance */
     int64_t priority;
+    struct job_checkpoint checkpoint;
     struct job_label *labels;
     size_t label_count;
 };

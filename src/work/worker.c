@@ -15,7 +15,6 @@ enum {
         400 * 1000 * 1000,  /* between two writes of points and progress: a point is durable within half a second */
     CHECKPOINT_SECONDS = 5, /* from one checkpoint to the next, at least, */
     CHECKPOINT_SHARE = 50,  /* and so many times what the last one took */
-    CHECKPOINTS_KEPT = 1,   /* beside the best */
     STATE_AT_STOP_MAX = 64 << 20, /* bytes that are written while the process waits to end */
     PENDING_MAX = 4096,           /* points that wait to be written */
     RETRY_MILLISECONDS = 200,     /* before what the store refused is tried again */
@@ -39,7 +38,7 @@ struct training {
     int64_t slice_steps;
     int64_t begun, written; /* clock_monotonic */
     int64_t begun_step;     /* of the checkpoint that it goes on from, or 0 */
-    int64_t checkpoint_due; /* clock_monotonic */
+    int64_t checkpoint_due; /* clock_monotonic; where the job does not say at which steps */
     err_code refusal;       /* of the store, that was logged last */
 };
 
@@ -221,11 +220,43 @@ static void size_slice(struct training *t, int64_t steps, int64_t nanoseconds)
     }
 }
 
-/* Trains for about one slice; on return the board is fresh. */
+/* ---- which steps have a checkpoint ---- */
+
+static int64_t after(int64_t step, int64_t every)
+{
+    return (step / every + 1) * every;
+}
+
+/* Steps of so many epochs; more than the job has: never. */
+static int64_t steps_of(const struct training *t, int64_t epochs)
+{
+    int64_t most = t->spec.train.epochs;
+    return epochs <= most ? t->job->steps / most * epochs : INT64_MAX;
+}
+
+static bool asks_for_steps(const struct training *t)
+{
+    return t->spec.checkpoint.every_steps > 0 || t->spec.checkpoint.every_epochs > 0;
+}
+
+/* The first step after this one that the job asks a checkpoint of; INT64_MAX: it asks for none. */
+static int64_t next_checkpoint(const struct training *t, int64_t step)
+{
+    const struct job_checkpoint *rule = &t->spec.checkpoint;
+    int64_t by_steps = rule->every_steps > 0 ? after(step, rule->every_steps) : INT64_MAX;
+    int64_t by_epochs = rule->every_epochs > 0 ? after(step, steps_of(t, rule->every_epochs)) : INT64_MAX;
+    return by_steps < by_epochs ? by_steps : by_epochs;
+}
+
+/* ---- slices ---- */
+
+/* Trains for about one slice, or to the next step that has a checkpoint; on return the board is fresh. */
 static err_code advance(struct training *t, struct error *err)
 {
     int64_t from = trainer_step(t->trainer), start = clock_monotonic();
-    int64_t to = from + t->slice_steps;
+    int64_t to = from + t->slice_steps, stop = next_checkpoint(t, from);
+    if (stop < to)
+        to = stop;
     err_code code = ERR_ok;
     while (code == ERR_ok && trainer_step(t->trainer) < to && t->point_count < PENDING_MAX &&
            !trainer_finished(t->trainer)) {
@@ -279,16 +310,25 @@ static err_code write_checkpoint(struct training *t, struct error *err)
         return error_set(err, ERR_out_of_memory, NULL);
     trainer_save(t->trainer, checkpoint.state);
     err_code code = store_job_checkpoint(t->worker->config->store, t->job->id, t->job->attempts, &checkpoint,
-                                         CHECKPOINTS_KEPT, t->points, t->point_count, err);
+                                         (size_t)t->spec.checkpoint.keep, t->points, t->point_count, err);
     store_checkpoint_clear(&checkpoint);
     return code;
+}
+
+/* By time there is none at the end, which is written as the outcome. */
+static bool checkpoint_is_due(const struct training *t, int64_t now)
+{
+    int64_t step = trainer_step(t->trainer);
+    if (asks_for_steps(t))
+        return step > 0 && next_checkpoint(t, step - 1) == step;
+    return now >= t->checkpoint_due && !trainer_finished(t->trainer);
 }
 
 /* One that the store refuses, or that memory does not allow, is left for the next time: training goes on without. */
 static err_code checkpoint_if_due(struct training *t, struct error *err)
 {
     int64_t begun = clock_monotonic();
-    if (begun < t->checkpoint_due || trainer_finished(t->trainer) || !trainer_state_finite(t->trainer))
+    if (!checkpoint_is_due(t, begun) || !trainer_state_finite(t->trainer))
         return ERR_ok;
     err_code code = write_checkpoint(t, err);
     int64_t now = clock_monotonic();

@@ -25,9 +25,10 @@ STOP_SECONDS = 10
 
 
 class Server:
-    """A process that serves; url, host and port are where."""
+    """A process that serves; url, host and port are where, database is its file."""
 
     def __init__(self, database, *options, environment=None):
+        self.database = database
         self.log_path = pathlib.Path(str(database) + ".log")
         self.log_file = open(self.log_path, "ab")
         command = [GRADD, "serve", "--listen", "127.0.0.1:0", "--db", str(database), *options]

@@ -1,5 +1,7 @@
 """Jobs: submitted, watched, stopped and deleted, and what is refused."""
+import contextlib
 import re
+import sqlite3
 import time
 
 import pytest
@@ -406,6 +408,26 @@ def test_lbfgs_takes_all_rows_and_the_true_gradient(client):
     clipped = job(optimizer={"name": "LBFGS"}, batch_size=None, clip_gradient_norm=1)
     document = problem(client.post("/v1/jobs", json=clipped), 422, "invalid_job")
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/clip_gradient_norm")]
+
+
+@pytest.mark.parametrize("rule, steps", [
+    ({"every_steps": 30, "keep": 3}, {120, 150, 180}),
+    ({"every_epochs": 8, "keep": 1}, {200}),
+    ({"every_epochs": 9, "every_steps": 100, "keep": 4}, {100, 135, 180, 200}),
+    ({"every_epochs": 100}, set()),
+])
+def test_checkpoints_at_the_steps_asked_for(start, rule, steps):
+    """40 epochs of 5 steps, each better than the one before, so that the best is among the newest."""
+    running = start()
+    with Client(running.url) as client:
+        client.put("/v1/models/job-line", json=MODEL)
+        client.put("/v1/datasets/job-line", json={"columns": {"X": X, "y": Y}})
+        identity = submit(client, epochs=40, checkpoint=rule)
+        body = wait(client, identity)
+    assert (body["state"], body["steps"], body["checkpoint"]) == ("succeeded", 200, {"keep": 1, **rule}), body
+    running.stop()
+    with contextlib.closing(sqlite3.connect(running.database)) as database:
+        assert {step for step, in database.execute("SELECT step FROM checkpoint")} == steps
 
 
 def test_a_stop_keeps_what_was_trained(start):

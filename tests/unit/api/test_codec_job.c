@@ -217,6 +217,29 @@ static void test_early_stopping(void **state)
     expect_mistake(STOPPING("{\"patience\": 1, \"epochs\": 1}"), ERR_unknown_field, "/early_stopping/epochs");
 }
 
+#define KEEPING(rule) "{" LEAST ", " SGD ", \"checkpoint\": " rule "}"
+
+static void test_checkpoint(void **state)
+{
+    (void)state;
+    struct read_job j = accept("{" LEAST ", " SGD "}");
+    const struct job_checkpoint *c = &j.spec.checkpoint;
+    assert_true(c->every_epochs == 0 && c->every_steps == 0 && c->keep == 1);
+    read_job_clear(&j);
+    j = accept(KEEPING("{\"every_epochs\": 3, \"every_steps\": 70, \"keep\": 4}"));
+    struct job_spec again = {0};
+    assert_int_equal(decode_job(j.canonical, &again, NULL), ERR_ok);
+    c = &again.checkpoint;
+    assert_true(c->every_epochs == 3 && c->every_steps == 70 && c->keep == 4);
+    job_spec_clear(&again);
+    read_job_clear(&j);
+    expect_mistake(KEEPING("3"), ERR_wrong_type, "/checkpoint");
+    expect_mistake(KEEPING("{\"every_epochs\": 0}"), ERR_out_of_range, "/checkpoint/every_epochs");
+    expect_mistake(KEEPING("{\"every_steps\": \"1\"}"), ERR_wrong_type, "/checkpoint/every_steps");
+    expect_mistake(KEEPING("{\"keep\": 1001}"), ERR_out_of_range, "/checkpoint/keep");
+    expect_mistake(KEEPING("{\"every\": 1}"), ERR_unknown_field, "/checkpoint/every");
+}
+
 #define LBFGS(fields) "{" LEAST ", \"optimizer\": {\"name\": \"LBFGS\"" fields "}"
 
 /* It takes all rows: the text has no batch_size, and reads back. */
@@ -304,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_mistakes_in_bind),
         cmocka_unit_test(test_early_stopping),
+        cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_mistakes_in_schedule),
         cmocka_unit_test(test_mistakes_in_optimizer),

@@ -125,7 +125,7 @@ err_code house_decode_job(const char *spec, struct job_spec *ret, struct error *
     if (sscanf(spec, "%31s %31s %lld %lld %lf %lf %lld", model, dataset, &epochs, &batch, &rate, &fraction, &every) !=
         7)
         return error_set(err, ERR_invalid_job, "the tests have no such job");
-    struct job_spec s = {.model = copy(model), .dataset = copy(dataset), .bind_count = 2};
+    struct job_spec s = {.model = copy(model), .dataset = copy(dataset), .bind_count = 2, .checkpoint = {.keep = 1}};
     s.train = (struct train_spec){.optimizer = {.name = OPTIMIZER_SGD, .learning_rate = rate},
                                   .epochs = epochs,
                                   .batch_size = batch,
