@@ -389,22 +389,58 @@ static void take_freeze(struct reading *r)
     r->spec->train.freeze_count = r->spec->freeze_count;
 }
 
-static void take_validation(struct reading *r)
+static void take_fraction(struct reading *r, const json_t *given, const struct where *at)
 {
-    static const char *const known[] = {"fraction", NULL};
-    struct where at, fraction_at = {.up = &at, .key = "fraction"};
-    const json_t *value = field(r, "validation", &at);
     double fraction;
-    if (!value)
-        return;
-    (void)read_object(value, known, &at, r->err);
-    const json_t *given = json_is_object(value) ? required_field(value, "fraction", &at, r->err) : NULL;
-    if (!given || !read_number(given, &fraction_at, &fraction, r->err))
+    if (!read_number(given, at, &fraction, r->err))
         return;
     if (fraction > 0 && fraction < 1)
         r->spec->train.validation_fraction = fraction;
     else
-        mistake(r->err, ERR_out_of_range, &fraction_at, "fraction must be greater than 0 and below 1");
+        mistake(r->err, ERR_out_of_range, at, "fraction must be greater than 0 and below 1");
+}
+
+static void take_column_value(struct reading *r, const json_t *value, const struct where *at)
+{
+    struct job_validation *v = &r->spec->validation;
+    const struct where column_at = {.up = at, .key = "column"}, value_at = {.up = at, .key = "value"};
+    const json_t *column = required_field(value, "column", at, r->err);
+    const json_t *wanted = required_field(value, "value", at, r->err);
+    const char *text;
+    if (column && read_string(column, &column_at, &text, r->err))
+        v->column = keep(r, text);
+    if (json_is_string(wanted))
+        v->label = read_string(wanted, &value_at, &text, r->err) ? keep(r, text) : NULL;
+    else if (json_is_number(wanted))
+        (void)read_number(wanted, &value_at, &v->number, r->err);
+    else if (wanted)
+        mistake(r->err, ERR_wrong_type, &value_at, "this must be a number or a category, not %s", json_kind(wanted));
+}
+
+static void take_validation(struct reading *r)
+{
+    static const char *const known[] = {"fraction", "dataset", "column", "value", NULL};
+    struct where at;
+    const json_t *value = field(r, "validation", &at);
+    if (!value)
+        return;
+    (void)read_object(value, known, &at, r->err);
+    if (!json_is_object(value))
+        return;
+    const struct where fraction_at = {.up = &at, .key = "fraction"}, dataset_at = {.up = &at, .key = "dataset"};
+    const json_t *fraction = json_object_get(value, "fraction"), *dataset = json_object_get(value, "dataset");
+    bool by_column = json_object_get(value, "column") || json_object_get(value, "value");
+    const char *name;
+    if ((fraction != NULL) + (dataset != NULL) + by_column != 1) {
+        mistake(r->err, ERR_invalid_value, &at, "validation has a fraction, or a dataset, or a column and a value");
+        return;
+    }
+    if (fraction)
+        take_fraction(r, fraction, &fraction_at);
+    else if (dataset && read_name(dataset, &dataset_at, &name, r->err))
+        r->spec->validation.dataset = keep(r, name);
+    else if (by_column)
+        take_column_value(r, value, &at);
 }
 
 static void take_early_stopping(struct reading *r)
@@ -680,6 +716,26 @@ static void put_freeze(struct json *j, const struct job_spec *spec)
     put_array_end(j);
 }
 
+static void put_validation(struct json *j, const struct job_spec *spec)
+{
+    const struct job_validation *v = &spec->validation;
+    if (spec->train.validation_fraction == 0 && !v->dataset && !v->column)
+        return;
+    put_key(j, "validation");
+    put_object(j);
+    if (v->dataset)
+        member_string(j, "dataset", v->dataset);
+    else if (v->column)
+        member_string(j, "column", v->column);
+    else
+        member_number(j, "fraction", spec->train.validation_fraction);
+    if (v->column && v->label)
+        member_string(j, "value", v->label);
+    else if (v->column)
+        member_number(j, "value", v->number);
+    put_object_end(j);
+}
+
 static void put_checkpoint(struct json *j, const struct job_checkpoint *c)
 {
     put_key(j, "checkpoint");
@@ -711,12 +767,7 @@ static char *canonical_text(const struct job_spec *spec)
         member_whole(&j, "batch_size", train->batch_size);
     member_bool(&j, "shuffle", train->shuffle);
     member_whole(&j, "seed", (int64_t)train->seed);
-    if (train->validation_fraction > 0) {
-        put_key(&j, "validation");
-        put_object(&j);
-        member_number(&j, "fraction", train->validation_fraction);
-        put_object_end(&j);
-    }
+    put_validation(&j, spec);
     if (train->early_stopping.patience > 0) {
         put_key(&j, "early_stopping");
         put_object(&j);

@@ -52,7 +52,7 @@ static bool list_page(struct event_stream *s)
         return false;
     size_t known = 0;
     while (known < count && list[known].number <= s->until) {
-        feed_write(s->app, &list[known], &s->text);
+        feed_write(&list[known], &s->text);
         s->listed = list[known++].number;
     }
     s->listing = known == PAGE; /* of what comes later the feed tells */
@@ -160,7 +160,7 @@ static err_code begin(struct event_stream *s, struct request *r, bool *ret_over,
     if (code == ERR_ok)
         code = store_job_changes(r->app->store, &filter, after, 1, &list, &count, err);
     if (code == ERR_ok && count > 0) {
-        feed_write(r->app, &list[0], &s->text);
+        feed_write(&list[0], &s->text);
         s->place.seen = list[0].number > s->place.seen ? list[0].number : s->place.seen;
         s->place.last = job_state_finished(list[0].job.state);
     }

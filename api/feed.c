@@ -30,11 +30,11 @@ struct feed {
     struct sleeper *sleepers;
 };
 
-void feed_write(const struct app *app, const struct job_change *change, struct text *to)
+void feed_write(const struct job_change *change, struct text *to)
 {
     struct json j = {.text = to};
     text_printf(to, "id: %lld\nevent: %s\ndata: ", (long long)change->number, change->of_state ? "state" : "progress");
-    job_json(&j, app, &change->job);
+    job_json(&j, &change->job);
     text_puts(to, "\n\n");
 }
 
@@ -116,7 +116,7 @@ static void take_change(struct feed *f, const struct job_change *change)
     struct sleeper *woken = NULL;
     struct event e = {.number = change->number, .is_last = job_state_finished(change->job.state)};
     strncpy(e.job, change->job.id, sizeof e.job - 1);
-    feed_write(f->app, change, &text);
+    feed_write(change, &text);
     e.size = text.length;
     e.text = text_take(&text);
     pthread_mutex_lock(&f->mutex);

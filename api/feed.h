@@ -28,7 +28,7 @@ void feed_free(struct feed *f); /* when nobody sleeps any more; NULL is fine */
 int64_t feed_head(struct feed *f);
 
 /* Appends a change as a Server-Sent Event. */
-void feed_write(const struct app *app, const struct job_change *change, struct text *to);
+void feed_write(const struct job_change *change, struct text *to);
 
 /* One who sleeps. It belongs to the feed from feed_sleep() until wake() is called, once, on any thread. While it
  * sleeps, `seen` follows the changes that it need not see. */

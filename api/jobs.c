@@ -26,16 +26,14 @@ static void freshen(const struct app *app, struct store_job *job)
 }
 
 /* Seconds to the end at the rate of this attempt; NaN where nothing is known of it. */
-static double eta_seconds(const struct app *app, const struct store_job *job)
+static double eta_seconds(const struct store_job *job)
 {
     const struct job_progress *p = &job->progress;
-    struct store_dataset dataset = {0};
     if (job->state != JOB_RUNNING || p->step <= 0 || job->steps <= 0 || !(p->samples_per_second > 0) ||
-        store_dataset_get_id(app->store, job->dataset_id, &dataset, NULL) != ERR_ok)
+        job->training_rows <= 0)
         return NAN;
-    double samples = (double)job->epochs * (double)dataset.rows;
+    double samples = (double)job->epochs * (double)job->training_rows;
     double left = 1 - (double)p->step / (double)job->steps;
-    store_dataset_clear(&dataset);
     return rint(samples * left / p->samples_per_second * 1000) / 1000;
 }
 
@@ -63,27 +61,29 @@ static void put_lineage(struct json *j, const struct store_job *job)
     put_object(j);
     member_string(j, "model_digest", job->model_digest);
     member_string(j, "dataset_digest", job->dataset_digest);
+    if (job->validation_digest)
+        member_string(j, "validation_digest", job->validation_digest);
     member_string(j, "start_digest", job->start_digest);
     member_string(j, "final_digest", job->digest);
     member_string(j, "gradd_version", job->gradd_version);
     put_object_end(j);
 }
 
-static void put_progress(struct json *j, const struct app *app, const struct store_job *job)
+static void put_progress(struct json *j, const struct store_job *job)
 {
     const struct job_progress *p = &job->progress;
     member_whole(j, "epoch", p->epoch);
     member_whole(j, "step", p->step);
     member_whole(j, "steps", job->steps);
     member_number(j, "progress", job->steps > 0 ? (double)p->step / (double)job->steps : 0);
-    member_number(j, "eta_seconds", eta_seconds(app, job));
+    member_number(j, "eta_seconds", eta_seconds(job));
     member_number(j, "cost", p->cost);
     member_number(j, "best_cost", p->best_cost);
     member_number(j, "validation_cost", p->validation_cost);
     member_number(j, "samples_per_second", p->samples_per_second);
 }
 
-void job_json(struct json *j, const struct app *app, const struct store_job *job)
+void job_json(struct json *j, const struct store_job *job)
 {
     size_t length = strlen(job->spec);
     put_object(j);
@@ -92,7 +92,7 @@ void job_json(struct json *j, const struct app *app, const struct store_job *job
     member_time(j, "created_at", job->created_at);
     member_time(j, "started_at", job->started_at);
     member_time(j, "finished_at", job->finished_at);
-    put_progress(j, app, job);
+    put_progress(j, job);
     member_whole(j, "memory_bytes", job->memory_bytes);
     member_whole(j, "attempts", job->attempts);
     put_error(j, job);
@@ -114,7 +114,7 @@ static void reply_job(struct request *r, struct reply *ret, struct store_job *jo
     struct json j = {.text = &ret->body};
     struct text revision = {0};
     freshen(r->app, job);
-    job_json(&j, r->app, job);
+    job_json(&j, job);
     ret->status = status;
     ret->content_type = "application/json";
     text_printf(&revision, "%s %" PRId64 " %" PRId64, job->id, job->revision, job->progress.step);
@@ -255,7 +255,7 @@ enum handled jobs_list(struct request *r, struct reply *ret)
     put_page(&j);
     for (size_t i = 0; i < count; i++) {
         freshen(r->app, &list[i]);
-        job_json(&j, r->app, &list[i]);
+        job_json(&j, &list[i]);
     }
     put_page_end(&j, r, ret, count < found ? list[count - 1].id : NULL);
     ret->status = 200;

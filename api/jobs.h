@@ -3,7 +3,8 @@
 #define GRADD_API_JOBS_H
 
 #include "api/reply.h"
+#include "store/store.h"
 
-void job_json(struct json *j, const struct app *app, const struct store_job *job);
+void job_json(struct json *j, const struct store_job *job);
 
 #endif

@@ -182,7 +182,7 @@ err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *r
 
 err_code dataset_unname(struct db *db, const struct store_dataset *d, struct error *err)
 {
-    struct query q = query_start(db, "SELECT 1 FROM job WHERE dataset_id = :id"
+    struct query q = query_start(db, "SELECT 1 FROM job WHERE (dataset_id = :id OR validation_id = :id)"
                                      " AND state IN ('queued', 'running', 'paused') LIMIT 1");
     query_integer(&q, ":id", d->id);
     bool used = false;
@@ -191,7 +191,9 @@ err_code dataset_unname(struct db *db, const struct store_dataset *d, struct err
         code = error_set(err, ERR_in_use, "the data set '%s' has jobs that are not finished", d->name);
     if (code != ERR_ok)
         return code;
-    q = query_start(db, "UPDATE job SET dataset_id = NULL, revision = revision + 1 WHERE dataset_id = :id");
+    q = query_start(db,
+                    "UPDATE job SET dataset_id = nullif(dataset_id, :id), validation_id = nullif(validation_id, :id),"
+                    " revision = revision + 1 WHERE dataset_id = :id OR validation_id = :id");
     query_integer(&q, ":id", d->id);
     code = query_finish(&q, err);
     if (code != ERR_ok)

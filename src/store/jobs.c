@@ -21,6 +21,7 @@ void store_job_clear(struct store_job *j)
     free(j->error_code);
     free(j->error_detail);
     free(j->stopped);
+    free(j->validation_digest);
     *j = (struct store_job){0};
 }
 
@@ -79,6 +80,10 @@ void job_row_read(struct query *q, struct store_job *ret)
     ret->revision = column_integer(q, 0);
     ret->best_version = column_integer(q, 0);
     ret->stopped = column_text(q);
+    ret->training_rows = column_integer(q, 0);
+    ret->data_bytes = column_integer(q, 0);
+    ret->validation_id = column_integer(q, 0);
+    ret->validation_digest = column_text(q);
 }
 
 err_code job_row_end(struct query *q, struct store_job *ret, bool *ret_found, struct error *err)
@@ -227,6 +232,10 @@ static err_code check_parts(struct db *db, const struct store_job *j, struct err
         code = dataset_exists(db, j->dataset_id, &found, err);
     if (code == ERR_ok && !found)
         code = error_set(err, ERR_unknown_dataset, "the data set '%s' was replaced or deleted", j->dataset);
+    if (code == ERR_ok && j->validation_id != 0)
+        code = dataset_exists(db, j->validation_id, &found, err);
+    if (code == ERR_ok && !found)
+        code = error_set(err, ERR_unknown_dataset, "the data set to validate on was replaced or deleted");
     if (code == ERR_ok)
         code = version_exists(db, j->model_id, j->from_version, &found, err);
     if (code == ERR_ok && !found)
@@ -248,10 +257,11 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
 {
     struct query q = query_start(
         db, "INSERT INTO job (id, model, model_id, dataset, dataset_id, spec, labels, from_version, epochs, steps,"
-            " memory_bytes, priority, state, created_at, model_digest, dataset_digest, start_digest, gradd_version)"
+            " memory_bytes, priority, state, created_at, model_digest, dataset_digest, start_digest, gradd_version,"
+            " training_rows, data_bytes, validation_id, validation_digest)"
             " VALUES (:id, :model, :model_id, :dataset, :dataset_id, :spec, :labels, :from_version, :epochs, :steps,"
-            " :memory_bytes, :priority, 'queued', :created_at, :model_digest, :dataset_digest, :start_digest, "
-            ":gradd_version)");
+            " :memory_bytes, :priority, 'queued', :created_at, :model_digest, :dataset_digest, :start_digest,"
+            " :gradd_version, :training_rows, :data_bytes, :validation_id, :validation_digest)");
     query_text(&q, ":id", j->id);
     query_text(&q, ":model", j->model);
     query_integer(&q, ":model_id", j->model_id);
@@ -269,6 +279,10 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
     query_text(&q, ":dataset_digest", j->dataset_digest);
     query_text(&q, ":start_digest", j->start_digest);
     query_text(&q, ":gradd_version", j->gradd_version);
+    query_integer(&q, ":training_rows", j->training_rows);
+    query_integer(&q, ":data_bytes", j->data_bytes);
+    query_integer_or_null(&q, ":validation_id", j->validation_id, 0);
+    query_text(&q, ":validation_digest", j->validation_digest);
     return query_finish(&q, err);
 }
 

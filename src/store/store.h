@@ -151,6 +151,9 @@ struct store_job {
     int64_t from_version;
     int64_t epochs, steps; /* planned */
     int64_t memory_bytes;
+    int64_t data_bytes;    /* that its data take beside those */
+    int64_t training_rows; /* 0: not known */
+    int64_t validation_id; /* of a second data set to validate on; 0: none, or as dataset_id */
     int64_t priority;
     enum job_state state;
     int64_t created_at, started_at, finished_at;
@@ -161,6 +164,7 @@ struct store_job {
     char *stopped;        /* why it ended before its last step: "early_stopping", "nonfinite"; NULL: it did not */
     char *digest;         /* of that version; NULL */
     char *model_digest, *dataset_digest, *start_digest, *gradd_version; /* lineage */
+    char *validation_digest;                                            /* of the second data set; NULL: none */
     char *error_code;                                                   /* NULL: none */
     char *error_detail;
     int64_t revision; /* grows with every change: the ETag */

@@ -12,8 +12,8 @@ static struct place at(const char *pointer)
 
 static int64_t validation_rows(const struct train_spec *spec, size_t rows)
 {
-    if (spec->validation_fraction == 0)
-        return 0;
+    if (spec->validation_rows > 0 || spec->validation_fraction == 0)
+        return spec->validation_rows;
     double share = floor(spec->validation_fraction * (double)rows);
     return share < 1 ? 1 : (int64_t)share;
 }
@@ -42,7 +42,7 @@ static err_code check_spec(const struct train_spec *spec, size_t rows, struct er
         code = error_add(err, ERR_limit_exceeded, at("/dataset"), "the data set has %zu rows; the limit is %lld", rows,
                          (long long)UINT32_MAX);
     else if (validation_rows(spec, rows) == (int64_t)rows)
-        code = error_add(err, ERR_out_of_range, at("/validation/fraction"),
+        code = error_add(err, ERR_out_of_range, at(spec->validation_rows > 0 ? "/validation" : "/validation/fraction"),
                          "validation takes all of the %zu rows and leaves none to train on", rows);
     return code;
 }
@@ -124,24 +124,19 @@ bool layout_point_due(const struct layout *l, const struct train_spec *spec, int
     return step % l->steps_per_epoch == 0 || (spec->record_every_steps > 0 && step % spec->record_every_steps == 0);
 }
 
-err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_order, size_t *ret_training,
-                     struct error *err)
+static err_code no_memory(size_t rows, struct error *err)
 {
-    err_code code = check_spec(spec, rows, err);
-    if (code != ERR_ok)
-        return code;
-    size_t validation = (size_t)validation_rows(spec, rows);
-    size_t training = rows - validation;
-    uint32_t *order = calloc(rows, sizeof *order);
+    return error_set(err, ERR_out_of_memory, "no memory for the order of %zu rows", rows);
+}
+
+static err_code order_by_seed(uint64_t seed, size_t rows, size_t training, uint32_t *order, struct error *err)
+{
     unsigned char *validates = calloc(rows, 1);
-    if (order == NULL || validates == NULL) {
-        free(order);
-        free(validates);
-        return error_set(err, ERR_out_of_memory, "no memory for the order of %zu rows", rows);
-    }
+    if (validates == NULL)
+        return no_memory(rows, err);
     struct permutation permutation;
-    permutation_init(&permutation, &(struct rng){.seed = spec->seed, .purpose = RNG_SPLIT}, rows);
-    permutation_fill(&permutation, 0, validation, order + training);
+    permutation_init(&permutation, &(struct rng){.seed = seed, .purpose = RNG_SPLIT}, rows);
+    permutation_fill(&permutation, 0, rows - training, order + training);
     for (size_t i = training; i < rows; i++)
         validates[order[i]] = 1;
     size_t next = 0;
@@ -149,6 +144,35 @@ err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_
         if (!validates[row])
             order[next++] = (uint32_t)row;
     free(validates);
+    return ERR_ok;
+}
+
+/* Fills `order`: what is not marked, then what is. */
+static void order_by_marks(const unsigned char *marks, size_t rows, size_t training, uint32_t *order)
+{
+    size_t trains = 0, validates = training;
+    for (size_t row = 0; row < rows; row++)
+        order[marks[row] ? validates++ : trains++] = (uint32_t)row;
+}
+
+err_code train_split(const struct train_spec *spec, size_t rows, const unsigned char *marks, uint32_t **ret_order,
+                     size_t *ret_training, struct error *err)
+{
+    err_code code = check_spec(spec, rows, err);
+    if (code != ERR_ok)
+        return code;
+    size_t training = rows - (size_t)validation_rows(spec, rows);
+    uint32_t *order = calloc(rows, sizeof *order);
+    if (order == NULL)
+        return no_memory(rows, err);
+    if (spec->validation_rows > 0)
+        order_by_marks(marks, rows, training, order);
+    else
+        code = order_by_seed(spec->seed, rows, training, order, err);
+    if (code != ERR_ok) {
+        free(order);
+        return code;
+    }
     *ret_order = order;
     *ret_training = training;
     return ERR_ok;

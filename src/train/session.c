@@ -168,7 +168,7 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
     if (code == ERR_ok)
         code = train_plans_make(s->model, &s->spec, &s->layout, s->plans, err);
     if (code == ERR_ok)
-        code = train_split(&s->spec, s->data.rows, &s->order, &training, err);
+        code = train_split(&s->spec, s->data.rows, s->data.marks, &s->order, &training, err);
     if (code == ERR_ok)
         code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->now, err);
     if (code == ERR_ok)

@@ -39,6 +39,7 @@ err_code train_measure(const struct model *m, const struct train_spec *spec, siz
     if (code != ERR_ok)
         return code;
     *ret = (struct train_size){
+        .training_rows = layout.training,
         .steps_per_epoch = layout.steps_per_epoch,
         .steps = layout.steps,
         .memory_bytes = train_plans_memory(m, spec, &layout, plans),

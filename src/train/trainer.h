@@ -32,6 +32,7 @@ struct train_spec {
     uint64_t seed;
     double validation_fraction; /* 0: none; else max(1, floor(fraction * rows)) rows, the first of the seed's
                                    permutation */
+    int64_t validation_rows;    /* not 0: so many rows, those that the data mark; then there is no fraction */
     int threads;                /* that share a step, which changes no bit; 0 is 1 */
     struct early_stopping early_stopping;
     bool stop_on_nonfinite;     /* ends where all was finite last, instead of failing */
@@ -42,13 +43,15 @@ struct train_spec {
  * Borrowed while the trainer lives. */
 struct train_data {
     const void *const *inputs;
-    size_t rows; /* training and validation together; below 2^32 */
+    size_t rows;                /* training and validation together; below 2^32 */
+    const unsigned char *marks; /* with validation_rows: 1 a row that validates, else 0; not looked at any more when
+                                   the trainer is made */
 };
 
-/* Which rows train and which validate, by the seed. The caller frees *ret_order: first the training rows in ascending
- * order, then the validation rows. */
-err_code train_split(const struct train_spec *spec, size_t rows, uint32_t **ret_order, size_t *ret_training,
-                     struct error *err);
+/* Which rows train and which validate, by the seed or by the marks. The caller frees *ret_order: first the training
+ * rows in ascending order, then the validation rows, those that are marked in ascending order. */
+err_code train_split(const struct train_spec *spec, size_t rows, const unsigned char *marks, uint32_t **ret_order,
+                     size_t *ret_training, struct error *err);
 
 struct train_point {
     int64_t step, epoch;    /* steps done; the epoch in which the last of them was, 1 = first */
@@ -65,6 +68,7 @@ struct train_epoch {
 };
 
 struct train_size {
+    int64_t training_rows;
     int64_t steps_per_epoch, steps;
     size_t memory_bytes; /* exact: arenas, parameters, optimizer state, a copy of both (for replay), with early stopping
                             one of the parameters, 4 bytes a row of the table and of a batch */

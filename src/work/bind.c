@@ -213,6 +213,57 @@ err_code bindings_make(const struct model *m, const struct job_spec *spec, const
     return ERR_ok;
 }
 
+/* ---- a second data set ---- */
+
+static const struct place at_second = {.pointer = "/validation/dataset"};
+
+/* The first label of `b` in byte order that `a` lacks; NULL: it lacks none. */
+static const char *new_label(const struct column *a, const struct column *b)
+{
+    size_t i = 0;
+    for (size_t k = 0; k < b->category_count; k++) {
+        const char *label = b->labels[b->order[k]];
+        while (i < a->category_count && strcmp(a->labels[a->order[i]], label) < 0)
+            i++;
+        if (i == a->category_count || strcmp(a->labels[a->order[i]], label) != 0)
+            return label;
+    }
+    return NULL;
+}
+
+static void check_second_column(const struct column *a, const struct table_info *second, struct error *err)
+{
+    size_t index;
+    if (!table_find_column(second, a->name, &index)) {
+        error_add(err, ERR_unknown_column, at_second, "the data set has no column '%s', which the job trains with",
+                  a->name);
+        return;
+    }
+    const struct column *b = &second->columns[index];
+    char text[SHAPE_TEXT_MAX], other[SHAPE_TEXT_MAX];
+    if (a->type != b->type)
+        error_add(err, ERR_wrong_type, at_second, "'%s' is a %s there, and a %s in the data set to train with", a->name,
+                  b->type == COLUMN_CATEGORY ? "category" : "number",
+                  a->type == COLUMN_CATEGORY ? "category" : "number");
+    else if (!shape_equal(a->shape, b->shape))
+        error_add(err, ERR_shape_mismatch, at_second, "'%s' is %s there, and %s in the data set to train with", a->name,
+                  shape_text(b->shape, text), shape_text(a->shape, other));
+    else if (new_label(a, b))
+        error_add(err, ERR_unknown_category, at_second,
+                  "'%s' has a category '%s' there, which the job does not train with", a->name, new_label(a, b));
+}
+
+err_code bindings_check_second(const struct bindings *b, const struct table_info *first,
+                               const struct table_info *second, struct error *err)
+{
+    size_t before = err->total, index;
+    for (size_t i = 0; i < b->count; i++)
+        for (size_t k = 0; k < b->items[i].column_count; k++)
+            if (table_find_column(first, b->items[i].columns[k], &index))
+                check_second_column(&first->columns[index], second, err);
+    return err->total > before ? ERR_invalid_job : ERR_ok;
+}
+
 /* ---- data ---- */
 
 size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows)
@@ -229,14 +280,21 @@ size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t r
     return sum;
 }
 
-static err_code bind_one(const struct model *m, const struct binding *b, const struct table *table,
-                         const uint32_t *training_rows, size_t training_count, struct bound_data *d, struct error *err)
+/* The tables of a job, and which rows of the first one train. */
+struct sources {
+    const struct table *first, *second; /* second: NULL without */
+    const uint32_t *training_rows;
+    size_t training_count;
+};
+
+static err_code bind_one(const struct model *m, const struct binding *b, const struct sources *from,
+                         struct bound_data *d, struct error *err)
 {
     struct transform *t = &d->transforms[d->transform_count];
     struct text pointer = {0};
     put_pointer(&pointer, b->name);
-    err_code code = transform_fit(b->name, b->transform, b->columns, b->column_count, table, training_rows,
-                                  training_count, place_of(&pointer).pointer, t, err);
+    err_code code = transform_fit(b->name, b->transform, b->columns, b->column_count, from->first, from->training_rows,
+                                  from->training_count, place_of(&pointer).pointer, t, err);
     text_clear(&pointer);
     if (code != ERR_ok) {
         return code;
@@ -252,18 +310,25 @@ static err_code bind_one(const struct model *m, const struct binding *b, const s
         return error_set(err, ERR_out_of_memory, NULL);
     }
     d->values[b->input] = values;
-    return transform_apply(t, table, NULL, 0, m->dtype, values, err);
+    code = transform_apply(t, from->first, NULL, 0, m->dtype, values, err);
+    char *behind = (char *)values + (size_t)from->first->info.rows * t->width * dtype_size(m->dtype);
+    if (code == ERR_ok && from->second)
+        code = transform_apply(t, from->second, NULL, 0, m->dtype, behind, err);
+    return code;
 }
 
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,
-                   const uint32_t *training_rows, size_t training_count, struct bound_data *ret, struct error *err)
+                   const struct table *second, const uint32_t *training_rows, size_t training_count,
+                   struct bound_data *ret, struct error *err)
 {
-    struct bound_data d = {.value_count = m->input_count, .data.rows = (size_t)table->info.rows};
+    const struct sources from = {table, second, training_rows, training_count};
+    struct bound_data d = {.value_count = m->input_count,
+                           .data.rows = (size_t)(table->info.rows + (second ? second->info.rows : 0))};
     d.values = calloc(m->input_count + 1, sizeof(void *));
     d.transforms = calloc(b->count + 1, sizeof *d.transforms);
     err_code code = d.values && d.transforms ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
     for (size_t i = 0; code == ERR_ok && i < b->count; i++) {
-        code = bind_one(m, &b->items[i], table, training_rows, training_count, &d, err);
+        code = bind_one(m, &b->items[i], &from, &d, err);
     }
     if (code != ERR_ok) {
         bound_data_clear(&d);

@@ -27,11 +27,16 @@ void bindings_clear(struct bindings *b);
 err_code bindings_make(const struct model *m, const struct job_spec *spec, const struct table_info *info,
                        struct bindings *ret, struct error *err);
 
+/* Whether a second data set, to validate on, has the columns that are bound, of the same types and shapes, and no
+ * category that the first lacks. Mistakes are items at /validation/dataset. */
+err_code bindings_check_second(const struct bindings *b, const struct table_info *first,
+                               const struct table_info *second, struct error *err);
+
 /* What bind_data() will hold for so many rows; SIZE_MAX if it is more. */
 size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows);
 
-/* The inputs' values for all rows, in the model's dtype: what a trainer takes. Transforms are fitted to the training
- * rows. */
+/* The inputs' values for all rows, in the model's dtype: what a trainer takes; those of a second table, if there is
+ * one, behind the first's. Transforms are fitted to the training rows, which are the first table's. */
 struct bound_data {
     struct train_data data; /* data.inputs points into `values` */
     void **values;          /* owned; one a model input, NULL where it is not bound */
@@ -40,7 +45,8 @@ struct bound_data {
     size_t transform_count;
 };
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,
-                   const uint32_t *training_rows, size_t training_count, struct bound_data *ret, struct error *err);
+                   const struct table *second, const uint32_t *training_rows, size_t training_count,
+                   struct bound_data *ret, struct error *err);
 void bound_data_clear(struct bound_data *d);
 
 #endif

@@ -21,5 +21,8 @@ void job_spec_clear(struct job_spec *spec)
         free(spec->freeze[i]);
     free(spec->freeze);
     free(spec->labels);
+    free(spec->validation.dataset);
+    free(spec->validation.column);
+    free(spec->validation.label);
     *spec = (struct job_spec){0};
 }

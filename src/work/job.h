@@ -16,6 +16,14 @@ struct job_label {
     char *key, *value;
 };
 
+/* Which rows validate: a fraction of them, which stands in train_spec, or one of these. Owned. */
+struct job_validation {
+    char *dataset; /* all of a second one; NULL */
+    char *column;  /* the rows that have in this column */
+    char *label;   /* this label, */
+    double number; /* or, where that is NULL, this number */
+};
+
 /* When training is kept to go on from, and how many of those are. */
 struct job_checkpoint {
     int64_t every_epochs, every_steps; /* 0: not asked for; neither: by time */
@@ -32,6 +40,7 @@ struct job_spec {
     size_t freeze_count;
     int64_t from_version; /* 0: the newest at acceptance */
     int64_t priority;
+    struct job_validation validation;
     struct job_checkpoint checkpoint;
     struct job_label *labels;
     size_t label_count;

@@ -6,6 +6,7 @@
 #include "train/layout.h"
 #include "version.h"
 #include "work/bind.h"
+#include "work/split.h"
 #include "work/work.h"
 #include <inttypes.h>
 #include <math.h>
@@ -18,8 +19,11 @@ struct submission {
     const struct job_spec *spec;
     struct held_model model;
     struct held_version start;
-    struct store_dataset dataset;
-    struct table_info info;
+    struct store_dataset dataset, second; /* second: to validate on; id 0 without */
+    struct table_info info, second_info;
+    struct train_spec train; /* the spec's, with the number of rows that validate */
+    size_t rows;             /* of both data sets */
+    size_t data_bytes;       /* that the job's data take */
 };
 
 static void submission_clear(struct submission *s)
@@ -27,7 +31,9 @@ static void submission_clear(struct submission *s)
     catalog_release_version(s->config->catalog, &s->start);
     catalog_release_model(s->config->catalog, &s->model);
     store_dataset_clear(&s->dataset);
+    store_dataset_clear(&s->second);
     table_info_clear(&s->info);
+    table_info_clear(&s->second_info);
 }
 
 /* A look-up that found nothing is a mistake in the request; anything else is a failure. */
@@ -61,23 +67,49 @@ static err_code look_up_model(struct submission *s, struct error *found)
     return ERR_ok;
 }
 
-static err_code look_up_dataset(struct submission *s, struct error *found)
+static err_code look_up_dataset(const struct submission *s, const char *name, const char *pointer,
+                                struct store_dataset *ret, struct table_info *ret_info, struct error *found)
 {
     struct error lookup = {0};
-    err_code code = store_dataset_get(s->config->store, s->spec->dataset, &s->dataset, &lookup);
+    err_code code = store_dataset_get(s->config->store, name, ret, &lookup);
     if (code != ERR_ok)
-        return look_up(code, &lookup, ERR_unknown_dataset, "/dataset", "data set", s->spec->dataset, found);
-    return table_info_decode(s->dataset.info, s->dataset.info_size, &s->info, found);
+        return look_up(code, &lookup, ERR_unknown_dataset, pointer, "data set", name, found);
+    return table_info_decode(ret->info, ret->info_size, ret_info, found);
 }
 
-/* The trainer, the table, and the table's values as the trainer takes them. */
-static void check_memory(const struct submission *s, const struct bindings *b, const struct train_size *size,
-                         struct error *found)
+static err_code look_up_datasets(struct submission *s, struct error *found)
+{
+    const char *second = s->spec->validation.dataset;
+    err_code code = look_up_dataset(s, s->spec->dataset, "/dataset", &s->dataset, &s->info, found);
+    if (code == ERR_ok && second)
+        code = look_up_dataset(s, second, "/validation/dataset", &s->second, &s->second_info, found);
+    return code;
+}
+
+/* Adds what a table takes in memory; SIZE_MAX if it is more. */
+static void add_table(size_t *sum, const struct table_info *info)
+{
+    size_t bytes;
+    if (!size_mul((size_t)info->rows, info->width * sizeof(double), &bytes) || !size_add(*sum, bytes, sum))
+        *sum = SIZE_MAX;
+}
+
+/* The tables, and their values as the trainer takes them. */
+static void measure_data(struct submission *s, const struct bindings *b)
+{
+    size_t sum = 0;
+    add_table(&sum, &s->info);
+    add_table(&sum, &s->second_info);
+    if (!size_add(sum, bindings_bytes(s->model.model, b, (int64_t)s->rows), &sum))
+        sum = SIZE_MAX;
+    s->data_bytes = sum;
+}
+
+static void check_memory(const struct submission *s, const struct train_size *size, struct error *found)
 {
     int64_t limit = s->config->limits->memory_bytes;
-    size_t sum = size->memory_bytes, table;
-    bool fits = size_mul((size_t)s->info.rows, s->info.width * sizeof(double), &table) && size_add(sum, table, &sum) &&
-                size_add(sum, bindings_bytes(s->model.model, b, s->info.rows), &sum);
+    size_t sum;
+    bool fits = size_add(size->memory_bytes, s->data_bytes, &sum);
     if (!fits || sum > (size_t)limit)
         error_add(found, ERR_limit_exceeded, (struct place){.pointer = ""},
                   "the job needs %zu bytes, its data set among them; the limit is %" PRId64, fits ? sum : SIZE_MAX,
@@ -90,17 +122,37 @@ static bool is_mistake(err_code code, const struct error *found)
     return err_class_of(code) == ERR_CLASS_INVALID && found->total > 0;
 }
 
+/* How many rows there are, and how many of them validate where the spec names them. */
+static err_code count_rows(struct submission *s, struct error *found)
+{
+    const struct job_validation *v = &s->spec->validation;
+    struct held_table table = {0};
+    struct row_split split = {.rows = s->info.rows};
+    err_code code = ERR_ok;
+    if (split_needs_table(v))
+        code = catalog_hold_table_id(s->config->catalog, s->dataset.id, &table, found);
+    if (code == ERR_ok)
+        code = split_make(v, &s->info, table.table, s->second_info.rows, &split, found);
+    s->rows = (size_t)split.rows;
+    s->train = s->spec->train;
+    s->train.validation_rows = split.validation;
+    split_clear(&split);
+    catalog_release_table(s->config->catalog, &table);
+    return code;
+}
+
 /* The numbers of the spec, and, where bindings and cost are right so far, how large the job is. */
 static err_code measure(struct submission *s, const struct bindings *b, struct train_size *ret_size,
                         struct error *found)
 {
     struct layout layout;
-    size_t rows = (size_t)s->info.rows;
     if (found->total > 0)
-        return layout_make(&s->spec->train, rows, &layout, found);
-    err_code code = train_measure(s->model.model, &s->spec->train, rows, ret_size, found);
-    if (code == ERR_ok)
-        check_memory(s, b, ret_size, found);
+        return layout_make(&s->train, s->rows, &layout, found);
+    err_code code = train_measure(s->model.model, &s->train, s->rows, ret_size, found);
+    if (code == ERR_ok) {
+        measure_data(s, b);
+        check_memory(s, ret_size, found);
+    }
     return code;
 }
 
@@ -109,11 +161,15 @@ static err_code check(struct submission *s, struct train_size *ret_size, struct 
 {
     err_code code = look_up_model(s, found);
     if (code == ERR_ok)
-        code = look_up_dataset(s, found);
+        code = look_up_datasets(s, found);
     if (code != ERR_ok || !s->model.model || !s->dataset.name)
         return code;
     struct bindings bindings = {0};
     code = bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
+    if (code == ERR_ok && s->second.name)
+        code = bindings_check_second(&bindings, &s->info, &s->second_info, found);
+    if (code == ERR_ok || is_mistake(code, found))
+        code = count_rows(s, found);
     if (code == ERR_ok || is_mistake(code, found))
         code = measure(s, &bindings, ret_size, found);
     bindings_clear(&bindings);
@@ -149,6 +205,10 @@ static err_code store(const struct submission *s, const struct train_size *size,
             .epochs = s->spec->train.epochs,
             .steps = size->steps,
             .memory_bytes = (int64_t)size->memory_bytes,
+            .data_bytes = (int64_t)s->data_bytes,
+            .training_rows = size->training_rows,
+            .validation_id = s->second.id,
+            .validation_digest = s->second.digest,
             .priority = s->spec->priority,
             .state = JOB_QUEUED,
             .created_at = clock_now(),

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "data/transform_record.h"
 #include "work/bind.h"
+#include "work/split.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -85,29 +86,48 @@ static bool wait_to_retry(const atomic_bool *stop)
 
 /* ---- the beginning ---- */
 
-static err_code bind_table(struct training *t, const struct table *table, struct error *err)
+static err_code bind_tables(struct training *t, const struct table *table, const struct table *second,
+                            struct row_split *split, struct error *err)
 {
     struct bindings bindings = {0};
     uint32_t *order = NULL;
     err_code code = bindings_make(t->model.model, &t->spec, &table->info, &bindings, err);
     if (code == ERR_ok)
-        code = train_split(&t->spec.train, (size_t)table->info.rows, &order, &t->training_rows, err);
+        code = split_make(&t->spec.validation, &table->info, table, second ? second->info.rows : 0, split, err);
+    t->spec.train.validation_rows = split->validation;
     if (code == ERR_ok)
-        code = bind_data(t->model.model, &bindings, table, order, t->training_rows, &t->bound, err);
+        code = train_split(&t->spec.train, (size_t)split->rows, split->marks, &order, &t->training_rows, err);
+    if (code == ERR_ok)
+        code = bind_data(t->model.model, &bindings, table, second, order, t->training_rows, &t->bound, err);
+    t->bound.data.marks = split->marks;
     free(order);
     bindings_clear(&bindings);
     return code;
 }
 
-/* The table is held only until its values are bound. */
-static err_code load_data(struct training *t, struct error *err)
+/* The tables are held only until their values are bound, the marks of the rows until the trainer is made. */
+static err_code load_data(struct training *t, struct row_split *split, struct error *err)
 {
     struct catalog *catalog = t->worker->config->catalog;
-    struct held_table table = {0};
+    struct held_table table = {0}, second = {0};
     err_code code = catalog_hold_table_id(catalog, t->job->dataset_id, &table, err);
+    if (code == ERR_ok && t->job->validation_id != 0)
+        code = catalog_hold_table_id(catalog, t->job->validation_id, &second, err);
     if (code == ERR_ok)
-        code = bind_table(t, table.table, err);
+        code = bind_tables(t, table.table, second.table, split, err);
     catalog_release_table(catalog, &table);
+    catalog_release_table(catalog, &second);
+    return code;
+}
+
+static err_code make_trainer(struct training *t, struct error *err)
+{
+    struct row_split split = {0};
+    err_code code = load_data(t, &split, err);
+    if (code == ERR_ok)
+        code = trainer_new(t->model.model, &t->spec.train, &t->bound.data, t->start.parameters, &t->trainer, err);
+    split_clear(&split);
+    t->bound.data.marks = NULL;
     return code;
 }
 
@@ -145,9 +165,7 @@ static err_code load(struct training *t, struct error *err)
     if (code == ERR_ok)
         code = catalog_hold_version(catalog, &t->model, t->job->from_version, &t->start, err);
     if (code == ERR_ok)
-        code = load_data(t, err);
-    if (code == ERR_ok)
-        code = trainer_new(t->model.model, &t->spec.train, &t->bound.data, t->start.parameters, &t->trainer, err);
+        code = make_trainer(t, err);
     if (code == ERR_ok)
         code = resume(t, err);
     return code;
@@ -182,7 +200,7 @@ static void take_point(struct training *t, const struct train_point *p)
     if (trainer_epoch(t->trainer) == t->progress.epoch)
         return;
     take_epoch(t);
-    bool validates = t->spec.train.validation_fraction > 0;
+    bool validates = t->training_rows < t->bound.data.rows;
     t->progress.best_cost = lower(t->progress.best_cost, validates ? p->validation_cost : t->progress.cost);
 }
 

@@ -1,5 +1,6 @@
 /* Jobs from JSON: defaults, the canonical text, and every mistake at its place. */
 #include "codec_support.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,8 +168,6 @@ static void test_mistakes(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"priority\": 101}", ERR_out_of_range, "/priority");
     expect_mistake("{" LEAST ", " SGD ", \"from_version\": 0}", ERR_out_of_range, "/from_version");
     expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"fraction\": 1}}", ERR_out_of_range, "/validation/fraction");
-    expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"dataset\": \"d\"}}", ERR_unknown_field,
-                   "/validation/dataset");
     expect_mistake("{" LEAST ", " SGD ", \"record\": {}}", ERR_missing_field, "/record/every_steps");
     expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"halt\"}", ERR_invalid_value, "/on_nonfinite");
     expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": true}", ERR_wrong_type, "/on_nonfinite");
@@ -215,6 +214,46 @@ static void test_early_stopping(void **state)
     expect_mistake(STOPPING("{\"patience\": 1, \"min_delta\": -1}"), ERR_out_of_range, "/early_stopping/min_delta");
     expect_mistake(STOPPING("{\"patience\": 1, \"restore_best\": 1}"), ERR_wrong_type, "/early_stopping/restore_best");
     expect_mistake(STOPPING("{\"patience\": 1, \"epochs\": 1}"), ERR_unknown_field, "/early_stopping/epochs");
+}
+
+#define VALIDATING(rule) "{" LEAST ", " SGD ", \"validation\": " rule "}"
+
+static void check_validation(const char *rule, const char *dataset, const char *column, const char *label)
+{
+    char body[256];
+    (void)snprintf(body, sizeof body, VALIDATING("%s"), rule);
+    struct read_job j = accept(body);
+    struct job_spec again = {0};
+    assert_non_null(strstr(j.canonical, rule));
+    assert_int_equal(decode_job(j.canonical, &again, NULL), ERR_ok);
+    const struct job_validation *v = &again.validation;
+    const char *const found[] = {v->dataset, v->column, v->label}, *const expected[] = {dataset, column, label};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true((found[i] == NULL) == (expected[i] == NULL));
+        if (expected[i])
+            assert_string_equal(found[i], expected[i]);
+    }
+    assert_true(label || !column || v->number == 2.5);
+    assert_true(again.train.validation_fraction == 0);
+    job_spec_clear(&again);
+    read_job_clear(&j);
+}
+
+static void test_validation(void **state)
+{
+    (void)state;
+    check_validation("{\"dataset\":\"d2\"}", "d2", NULL, NULL);
+    check_validation("{\"column\":\"part\",\"value\":2.5}", NULL, "part", NULL);
+    check_validation("{\"column\":\"part\",\"value\":\"a \\\"b\"}", NULL, "part", "a \"b");
+    expect_mistake(VALIDATING("0.2"), ERR_wrong_type, "/validation");
+    expect_mistake(VALIDATING("{}"), ERR_invalid_value, "/validation");
+    expect_mistake(VALIDATING("{\"fraction\": 0.1, \"dataset\": \"d\"}"), ERR_invalid_value, "/validation");
+    expect_mistake(VALIDATING("{\"dataset\": \"d\", \"value\": 1}"), ERR_invalid_value, "/validation");
+    expect_mistake(VALIDATING("{\"dataset\": \"../d\"}"), ERR_invalid_name, "/validation/dataset");
+    expect_mistake(VALIDATING("{\"column\": 3, \"value\": 1}"), ERR_wrong_type, "/validation/column");
+    expect_mistake(VALIDATING("{\"column\": \"c\", \"value\": true}"), ERR_wrong_type, "/validation/value");
+    expect_mistake(VALIDATING("{\"column\": \"c\"}"), ERR_missing_field, "/validation/value");
+    expect_mistake(VALIDATING("{\"rows\": 3}"), ERR_unknown_field, "/validation/rows");
 }
 
 #define KEEPING(rule) "{" LEAST ", " SGD ", \"checkpoint\": " rule "}"
@@ -327,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_mistakes_in_bind),
         cmocka_unit_test(test_early_stopping),
+        cmocka_unit_test(test_validation),
         cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_mistakes_in_schedule),

@@ -73,7 +73,7 @@ static void the_split_is_a_partition_by_the_seed(void **state)
     size_t training;
     (void)state;
     spec.validation_fraction = 0.3;
-    assert_int_equal(train_split(&spec, 100, &order, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 100, NULL, &order, &training, NULL), ERR_ok);
     assert_int_equal(training, 70);
     bool seen[100] = {false};
     for (size_t i = 0; i < 100; i++) {
@@ -82,10 +82,10 @@ static void the_split_is_a_partition_by_the_seed(void **state)
     }
     for (size_t i = 1; i < training; i++)
         assert_true(order[i - 1] < order[i]);
-    assert_int_equal(train_split(&spec, 100, &again, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 100, NULL, &again, &training, NULL), ERR_ok);
     assert_memory_equal(order, again, 100 * sizeof *order);
     spec.seed++;
-    assert_int_equal(train_split(&spec, 100, &other, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 100, NULL, &other, &training, NULL), ERR_ok);
     assert_memory_not_equal(order, other, 100 * sizeof *order);
     free(order);
     free(again);

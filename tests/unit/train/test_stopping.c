@@ -98,7 +98,7 @@ static void the_validation_cost_is_watched(void **state)
     (void)state;
     l.spec.validation_fraction = 0.3;
     l.spec.batch_size = 10;
-    assert_int_equal(train_split(&l.spec, 10, &order, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&l.spec, 10, NULL, &order, &training, NULL), ERR_ok);
     for (size_t i = 0; i < 10; i++)
         table[order[i]] = i < training ? 1 : -1;
     free(order);

@@ -85,7 +85,7 @@ static void an_epoch_is_a_permutation_of_its_own(void **state)
     (void)state;
     assert_int_equal(trace_costs(m, &spec, 40, costs, 60), 60);
     assert_memory_not_equal(costs, costs + 30, 30 * sizeof *costs);
-    assert_int_equal(train_split(&spec, 40, &order, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 40, NULL, &order, &training, NULL), ERR_ok);
     for (size_t epoch = 0; epoch < 2; epoch++) {
         bool seen[40] = {false};
         for (size_t i = 0; i < 30; i++)
@@ -119,7 +119,7 @@ static void points_have_means_over_rows(void **state)
     size_t training;
     (void)state;
     /* Row order[i] holds i: the training rows are 0 to 9, the validation row is 10. */
-    assert_int_equal(train_split(&spec, 11, &order, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 11, NULL, &order, &training, NULL), ERR_ok);
     for (size_t i = 0; i < 11; i++)
         table[order[i]] = (double)i;
     free(order);
@@ -183,7 +183,7 @@ static void validation_is_a_mean_over_its_rows_without_dropout(void **state)
     uint32_t *order = NULL;
     size_t training;
     (void)state;
-    assert_int_equal(train_split(&spec, 20, &order, &training, NULL), ERR_ok);
+    assert_int_equal(train_split(&spec, 20, NULL, &order, &training, NULL), ERR_ok);
     for (size_t i = 0; i < 20; i++)
         table[i] = (double)(i + 1);
     for (size_t i = 0; i < 10; i++) {

@@ -47,8 +47,8 @@ static void train_bare(struct house *h, const char *text, char ret_digest[DIGEST
     assert_ok(catalog_hold_version(h->catalog, &model, 1, &start, &err), &err);
     assert_ok(catalog_hold_table(h->catalog, "table", &table, &err), &err);
     assert_ok(bindings_make(model.model, &spec, &table.table->info, &bindings, &err), &err);
-    assert_ok(train_split(&spec.train, (size_t)table.table->info.rows, &order, &training, &err), &err);
-    assert_ok(bind_data(model.model, &bindings, table.table, order, training, &data, &err), &err);
+    assert_ok(train_split(&spec.train, (size_t)table.table->info.rows, NULL, &order, &training, &err), &err);
+    assert_ok(bind_data(model.model, &bindings, table.table, NULL, order, training, &data, &err), &err);
     assert_ok(trainer_new(model.model, &spec.train, &data.data, start.parameters, &t, &err), &err);
     *ret = (struct points){.items = calloc(100000, sizeof *ret->items)};
     assert_non_null(ret->items);

@@ -252,7 +252,7 @@ static void data_are_fitted_to_the_training_rows(void **state)
     assert_ok(bindings_make(m, &spec, &table.table->info, &bindings, &err), &err);
     assert_int_equal(bindings.count, 2);
     assert_int_equal(bindings_bytes(m, &bindings, 60), 60 * 4 * 8);
-    assert_ok(bind_data(m, &bindings, table.table, training, 4, &data, &err), &err);
+    assert_ok(bind_data(m, &bindings, table.table, NULL, training, 4, &data, &err), &err);
     const double *u = data.values[0], *v = data.values[1];
     for (int i = 0; i < 60; i++) {
         int number = i * 7 % 13; /* 0, 7, 1, 8 in the training rows */
