@@ -506,6 +506,34 @@ static void take_checkpoint(struct reading *r)
     }
 }
 
+static void take_metric(struct reading *r, const json_t *value, const struct where *at)
+{
+    const char *name;
+    enum score score;
+    if (!read_string(value, at, &name, r->err))
+        return;
+    if (!score_find(name, &score))
+        mistake(r->err, ERR_invalid_value, at, "no metric '%.64s'; there are accuracy, mae, r2", name);
+    else
+        r->spec->train.metrics |= 1U << score;
+}
+
+static void take_metrics(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "metrics", &at);
+    if (!value)
+        return;
+    if (!json_is_array(value) || json_array_size(value) > SCORE_COUNT) {
+        mistake(r->err, ERR_wrong_type, &at, "metrics is an array of at most %d names", SCORE_COUNT);
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        const struct where metric_at = {.up = &at, .index = i};
+        take_metric(r, json_array_get(value, i), &metric_at);
+    }
+}
+
 static void take_on_nonfinite(struct reading *r)
 {
     struct where at;
@@ -590,10 +618,10 @@ static void take_batch_size(struct reading *r)
 static void take_job(struct reading *r)
 {
     static const char *const known[] = {
-        "model",   "dataset",      "bind",         "optimizer",          "epochs",     "batch_size",     "shuffle",
-        "seed",    "record",       "on_nonfinite", "drop_last",          "validation", "labels",         "priority",
-        "threads", "from_version", "schedule",     "clip_gradient_norm", "freeze",     "early_stopping", "checkpoint",
-        NULL};
+        "model",   "dataset",        "bind",       "optimizer",    "epochs",    "batch_size",
+        "shuffle", "seed",           "record",     "on_nonfinite", "drop_last", "validation",
+        "labels",  "priority",       "threads",    "from_version", "schedule",  "clip_gradient_norm",
+        "freeze",  "early_stopping", "checkpoint", "metrics",      NULL};
     struct train_spec *train = &r->spec->train;
     int64_t seed = 0;
     *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
@@ -616,6 +644,7 @@ static void take_job(struct reading *r)
     take_validation(r);
     take_early_stopping(r);
     take_record(r);
+    take_metrics(r);
     take_checkpoint(r);
     take_on_nonfinite(r);
     take_threads(r);
@@ -736,6 +765,18 @@ static void put_validation(struct json *j, const struct job_spec *spec)
     put_object_end(j);
 }
 
+static void put_metrics(struct json *j, unsigned metrics)
+{
+    if (metrics == 0)
+        return;
+    put_key(j, "metrics");
+    put_array(j);
+    for (int i = 0; i < SCORE_COUNT; i++)
+        if (metrics & 1U << i)
+            put_string(j, score_name((enum score)i));
+    put_array_end(j);
+}
+
 static void put_checkpoint(struct json *j, const struct job_checkpoint *c)
 {
     put_key(j, "checkpoint");
@@ -782,6 +823,7 @@ static char *canonical_text(const struct job_spec *spec)
         member_whole(&j, "every_steps", train->record_every_steps);
         put_object_end(&j);
     }
+    put_metrics(&j, train->metrics);
     put_checkpoint(&j, &spec->checkpoint);
     member_string(&j, "on_nonfinite", train->stop_on_nonfinite ? "stop" : "fail");
     member_bool(&j, "drop_last", train->drop_last);

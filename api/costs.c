@@ -1,5 +1,8 @@
-/* GET /v1/jobs/{id}/costs: a job's cost history, whole or sampled, as JSON, CSV (RFC 4180) or lines of JSON. */
+/* GET /v1/jobs/{id}/costs: a job's cost history, whole or sampled, as JSON, CSV (RFC 4180) or lines of JSON. Scores are
+ * told where the job asks for metrics. */
 #include "api/body.h"
+#include "api/codec.h"
+#include "api/jobs.h"
 #include "api/member.h"
 #include "api/routes.h"
 #include "api/sample.h"
@@ -12,7 +15,7 @@
 static const int64_t points_max = 10000000;
 static const int64_t step_max = INT64_C(9007199254740991);
 
-static void put_point(struct json *j, const struct cost_point *p)
+static void put_point(struct json *j, const struct cost_point *p, unsigned metrics)
 {
     put_object(j);
     member_whole(j, "step", p->step);
@@ -21,6 +24,8 @@ static void put_point(struct json *j, const struct cost_point *p)
     member_number(j, "validation_cost", p->validation_cost);
     member_number(j, "learning_rate", p->learning_rate);
     member_number(j, "gradient_norm", p->gradient_norm);
+    if (metrics != 0)
+        put_scores(j, &p->scores);
     member_time(j, "time", p->time);
     put_object_end(j);
 }
@@ -28,6 +33,12 @@ static void put_point(struct json *j, const struct cost_point *p)
 /* ---- the three forms ---- */
 
 enum form { FORM_JSON, FORM_CSV, FORM_LINES };
+
+/* How points are written. */
+struct format {
+    enum form form;
+    unsigned metrics; /* the job's: bit 1 << enum score */
+};
 
 static const char *const form_types[] = {
     [FORM_JSON] = "application/json", [FORM_CSV] = "text/csv", [FORM_LINES] = "application/x-ndjson"};
@@ -48,31 +59,43 @@ static void add_number(struct text *to, double value)
         put_number(&j, value);
 }
 
-static void add_row(struct text *to, const struct cost_point *p)
+static void add_row(struct text *to, const struct cost_point *p, unsigned metrics)
 {
+    const double numbers[] = {p->cost, p->validation_cost, p->learning_rate, p->gradient_norm};
+    const double scores[SCORE_COUNT] = {
+        [SCORE_ACCURACY] = p->scores.accuracy, [SCORE_MAE] = p->scores.mae, [SCORE_R2] = p->scores.r2};
     char time[CLOCK_TEXT_MAX];
     text_printf(to, "%" PRId64 ",%" PRId64 ",", p->step, p->epoch);
-    const double numbers[] = {p->cost, p->validation_cost, p->learning_rate, p->gradient_norm};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         add_number(to, numbers[i]);
         text_putc(to, ',');
     }
+    for (int i = 0; i < SCORE_COUNT; i++)
+        if (metrics & 1U << i) {
+            add_number(to, scores[i]);
+            text_putc(to, ',');
+        }
     text_printf(to, "%s\r\n", clock_text(p->time, time));
 }
 
-static void add_header(struct text *to, enum form form)
+static void add_header(struct text *to, struct format format)
 {
-    if (form == FORM_CSV)
-        text_puts(to, "step,epoch,cost,validation_cost,learning_rate,gradient_norm,time\r\n");
+    if (format.form != FORM_CSV)
+        return;
+    text_puts(to, "step,epoch,cost,validation_cost,learning_rate,gradient_norm,");
+    for (int i = 0; i < SCORE_COUNT; i++)
+        if (format.metrics & 1U << i)
+            text_printf(to, "%s,", score_name((enum score)i));
+    text_puts(to, "time\r\n");
 }
 
-static void add_point(struct text *to, enum form form, const struct cost_point *p)
+static void add_point(struct text *to, struct format format, const struct cost_point *p)
 {
     struct json j = {.text = to};
-    if (form == FORM_CSV) {
-        add_row(to, p);
+    if (format.form == FORM_CSV) {
+        add_row(to, p, format.metrics);
     } else {
-        put_point(&j, p);
+        put_point(&j, p, format.metrics);
         text_putc(to, '\n');
     }
 }
@@ -82,6 +105,7 @@ static void add_point(struct text *to, enum form form, const struct cost_point *
 struct history {
     struct cost_point *points; /* owned */
     size_t count, total, wanted;
+    struct format format;
 };
 
 static void put_costs(struct text *to, const struct history *h, const unsigned char *marks)
@@ -92,7 +116,7 @@ static void put_costs(struct text *to, const struct history *h, const unsigned c
     put_array(&j);
     for (size_t i = 0; i < h->count; i++)
         if (marks == NULL || marks[i])
-            put_point(&j, &h->points[i]);
+            put_point(&j, &h->points[i], h->format.metrics);
     put_array_end(&j);
     put_key(&j, "sampled");
     put_bool(&j, marks != NULL);
@@ -100,7 +124,7 @@ static void put_costs(struct text *to, const struct history *h, const unsigned c
     put_object_end(&j);
 }
 
-static err_code write_history(struct text *to, enum form form, const struct history *h, struct error *err)
+static err_code write_history(struct text *to, const struct history *h, struct error *err)
 {
     const bool sampled = h->wanted > 0 && h->count > h->wanted;
     unsigned char *marks = sampled ? calloc(h->count, 1) : NULL;
@@ -108,13 +132,13 @@ static err_code write_history(struct text *to, enum form form, const struct hist
         return error_set(err, ERR_out_of_memory, NULL);
     if (sampled)
         sample_points(h->points, h->count, h->wanted, marks);
-    if (form == FORM_JSON) {
+    if (h->format.form == FORM_JSON) {
         put_costs(to, h, marks);
     } else {
-        add_header(to, form);
+        add_header(to, h->format);
         for (size_t i = 0; i < h->count; i++)
             if (marks == NULL || marks[i])
-                add_point(to, form, &h->points[i]);
+                add_point(to, h->format, &h->points[i]);
     }
     free(marks);
     return ERR_ok;
@@ -128,7 +152,7 @@ struct cost_stream {
     struct body_source source;
     struct store *store;
     char job[UUID_TEXT_MAX];
-    enum form form;
+    struct format format;
     int64_t after; /* the step of the last point that was read */
     struct text text;
     size_t sent;
@@ -149,7 +173,7 @@ static bool read_page(struct cost_stream *s)
     if (store_job_costs(s->store, s->job, s->after, PAGE, &points, &count, &total, NULL) != ERR_ok)
         return false;
     for (size_t i = 0; i < count; i++)
-        add_point(&s->text, s->form, &points[i]);
+        add_point(&s->text, s->format, &points[i]);
     if (count > 0)
         s->after = points[count - 1].step;
     free(points);
@@ -172,23 +196,18 @@ static ssize_t stream_read(struct body_source *source, char *to, size_t size)
     return (ssize_t)part;
 }
 
-static err_code begin_stream(struct reply *ret, const struct request *r, enum form form, int64_t after,
+static err_code begin_stream(struct reply *ret, const struct request *r, struct format format, int64_t after,
                              struct error *err)
 {
-    struct store_job job = {0};
-    err_code code = store_job_get(r->app->store, r->arguments[0], &job, err);
-    store_job_clear(&job);
-    if (code != ERR_ok)
-        return code;
     struct cost_stream *s = calloc(1, sizeof *s);
     if (s == NULL)
         return error_set(err, ERR_out_of_memory, NULL);
     s->source = (struct body_source){.read = stream_read, .free = stream_free, .block = BLOCK};
     s->store = r->app->store;
-    s->form = form;
+    s->format = format;
     s->after = after;
     strncpy(s->job, r->arguments[0], sizeof s->job - 1);
-    add_header(&s->text, form);
+    add_header(&s->text, format);
     ret->status = 200;
     ret->source = &s->source;
     return ERR_ok;
@@ -196,14 +215,14 @@ static err_code begin_stream(struct reply *ret, const struct request *r, enum fo
 
 /* ---- the handler ---- */
 
-static err_code answer_whole(struct reply *ret, const struct request *r, enum form form, int64_t after, size_t wanted,
-                             struct error *err)
+static err_code answer_whole(struct reply *ret, const struct request *r, struct format format, int64_t after,
+                             size_t wanted, struct error *err)
 {
-    struct history h = {.wanted = wanted};
+    struct history h = {.wanted = wanted, .format = format};
     err_code code =
         store_job_costs(r->app->store, r->arguments[0], after, SIZE_MAX, &h.points, &h.count, &h.total, err);
     if (code == ERR_ok)
-        code = write_history(&ret->body, form, &h, err);
+        code = write_history(&ret->body, &h, err);
     free(h.points);
     if (code != ERR_ok)
         return code;
@@ -216,18 +235,33 @@ static err_code answer_whole(struct reply *ret, const struct request *r, enum fo
     return ERR_ok;
 }
 
+static err_code find_metrics(const struct request *r, unsigned *ret, struct error *err)
+{
+    struct store_job job = {0};
+    struct job_spec spec = {0};
+    err_code code = store_job_get(r->app->store, r->arguments[0], &job, err);
+    if (code == ERR_ok)
+        code = decode_job(job.spec, &spec, err);
+    *ret = spec.train.metrics;
+    job_spec_clear(&spec);
+    store_job_clear(&job);
+    return code;
+}
+
 enum handled job_costs(struct request *r, struct reply *ret)
 {
     struct error err = {0};
-    const enum form form = form_of(r);
+    struct format format = {.form = form_of(r)};
     int64_t after = request_whole(r, "after", 0, step_max, 0, &err);
     int64_t wanted = request_whole(r, "max_points", SAMPLE_LEAST, points_max, 0, &err);
     err_code code = error_close(&err, ERR_invalid_request, "the request");
-    ret->content_type = form_types[form];
-    if (code == ERR_ok && form != FORM_JSON && wanted == 0)
-        code = begin_stream(ret, r, form, after, &err);
+    ret->content_type = form_types[format.form];
+    if (code == ERR_ok)
+        code = find_metrics(r, &format.metrics, &err);
+    if (code == ERR_ok && format.form != FORM_JSON && wanted == 0)
+        code = begin_stream(ret, r, format, after, &err);
     else if (code == ERR_ok)
-        code = answer_whole(ret, r, form, after, (size_t)wanted, &err);
+        code = answer_whole(ret, r, format, after, (size_t)wanted, &err);
     if (code != ERR_ok)
         reply_problem(ret, r, &err);
     return HANDLED;

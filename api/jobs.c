@@ -69,6 +69,22 @@ static void put_lineage(struct json *j, const struct store_job *job)
     put_object_end(j);
 }
 
+static void put_score(struct json *j, const char *name, double value)
+{
+    if (!isnan(value))
+        member_number(j, name, value);
+}
+
+void put_scores(struct json *j, const struct job_scores *scores)
+{
+    put_key(j, "scores");
+    put_object(j);
+    put_score(j, "accuracy", scores->accuracy);
+    put_score(j, "mae", scores->mae);
+    put_score(j, "r2", scores->r2);
+    put_object_end(j);
+}
+
 static void put_progress(struct json *j, const struct store_job *job)
 {
     const struct job_progress *p = &job->progress;
@@ -80,6 +96,7 @@ static void put_progress(struct json *j, const struct store_job *job)
     member_number(j, "cost", p->cost);
     member_number(j, "best_cost", p->best_cost);
     member_number(j, "validation_cost", p->validation_cost);
+    put_scores(j, &p->scores);
     member_number(j, "samples_per_second", p->samples_per_second);
 }
 

@@ -38,8 +38,8 @@ static err_code insert_row(struct db *db, const char *job, const struct store_ch
     char digest[DIGEST_TEXT_MAX];
     digest_state(c->state, c->size, digest);
     struct query q = query_start(db, "INSERT INTO checkpoint (job, step, epoch, cost, best_cost, validation_cost, size,"
-                                     " digest) VALUES (:job, :step, :epoch, :cost, :best_cost, :validation_cost, :size,"
-                                     " :digest)");
+                                     " digest, accuracy, mae, r2) VALUES (:job, :step, :epoch, :cost, :best_cost,"
+                                     " :validation_cost, :size, :digest, :accuracy, :mae, :r2)");
     query_text(&q, ":job", job);
     query_integer(&q, ":step", c->progress.step);
     query_integer(&q, ":epoch", c->progress.epoch);
@@ -48,6 +48,7 @@ static err_code insert_row(struct db *db, const char *job, const struct store_ch
     query_real(&q, ":validation_cost", c->progress.validation_cost);
     query_integer(&q, ":size", (int64_t)c->size);
     query_text(&q, ":digest", digest);
+    query_scores(&q, &c->progress.scores);
     return query_finish(&q, err);
 }
 
@@ -95,7 +96,8 @@ err_code checkpoint_insert(struct db *db, const char *job, const struct store_ch
 static err_code find_newest(struct db *db, const char *job, struct store_checkpoint *ret, int64_t *ret_id,
                             char **ret_digest, struct error *err)
 {
-    struct query q = query_start(db, "SELECT id, step, epoch, cost, best_cost, validation_cost, size, digest"
+    struct query q = query_start(db, "SELECT id, step, epoch, cost, best_cost, validation_cost, size, digest,"
+                                     " accuracy, mae, r2"
                                      " FROM checkpoint WHERE job = :job ORDER BY step DESC LIMIT 1");
     query_text(&q, ":job", job);
     int64_t id = 0;
@@ -109,6 +111,7 @@ static err_code find_newest(struct db *db, const char *job, struct store_checkpo
         ret->progress.samples_per_second = (double)NAN;
         ret->size = (size_t)column_integer(&q, 0);
         *ret_digest = column_text(&q);
+        ret->progress.scores = column_scores(&q);
     }
     err_code code = query_end(&q, err);
     if (code == ERR_ok)

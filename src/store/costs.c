@@ -13,7 +13,10 @@ enum {
     FIELD_BYTES = 8,
     TIME_FIELD = 6, /* the last: all before it are compared */
     POINT_BYTES = 56,
+    SCORE_BYTES = 24, /* of a point; they stand beside the points, where the job has any */
 };
+
+static const struct job_scores no_scores = {.accuracy = (double)NAN, .mae = (double)NAN, .r2 = (double)NAN};
 
 /* ---- points as bytes ---- */
 
@@ -78,18 +81,74 @@ static bool equal_but_time(const struct cost_point *p, const unsigned char store
     return memcmp(packed, stored, (size_t)TIME_FIELD * FIELD_BYTES) == 0;
 }
 
+/* ---- scores as bytes ---- */
+
+static void pack_scores(const struct job_scores *s, unsigned char to[SCORE_BYTES])
+{
+    put_real(to, 0, s->accuracy);
+    put_real(to, 1, s->mae);
+    put_real(to, 2, s->r2);
+}
+
+/* from: NULL where the segment has none. */
+static struct job_scores unpack_scores(const unsigned char *from)
+{
+    if (!from)
+        return no_scores;
+    return (struct job_scores){.accuracy = get_real(from, 0), .mae = get_real(from, 1), .r2 = get_real(from, 2)};
+}
+
+static bool has_scores(const struct job_scores *s)
+{
+    return !isnan(s->accuracy) || !isnan(s->mae) || !isnan(s->r2);
+}
+
+static bool same_scores(const struct job_scores *s, const unsigned char *stored)
+{
+    const struct job_scores other = unpack_scores(stored);
+    unsigned char a[SCORE_BYTES], b[SCORE_BYTES];
+    pack_scores(s, a);
+    pack_scores(&other, b);
+    return memcmp(a, b, SCORE_BYTES) == 0;
+}
+
+/* A segment as it stands in its row: points and, or NULL, scores. Borrowed from the row. */
+struct segment {
+    const unsigned char *points, *scores;
+    size_t count;
+};
+
+/* The next two columns. */
+static struct segment column_segment(struct query *q)
+{
+    struct segment s;
+    size_t size, score_size;
+    s.points = column_bytes(q, &size);
+    s.scores = column_bytes(q, &score_size);
+    s.count = size / POINT_BYTES;
+    if (score_size == 0)
+        s.scores = NULL;
+    return s;
+}
+
+static const unsigned char *scores_at(const struct segment *s, size_t i)
+{
+    return s->scores ? s->scores + i * SCORE_BYTES : NULL;
+}
+
 /* ---- points that are there already ---- */
 
 /* Compares points, from *at on, with those of a segment. */
-static err_code compare_segment(const struct cost_point *points, size_t count, const unsigned char *stored,
-                                size_t stored_count, size_t *at, struct error *err)
+static err_code compare_segment(const struct cost_point *points, size_t count, const struct segment *stored, size_t *at,
+                                struct error *err)
 {
-    for (size_t i = 0; i < stored_count && *at < count; i++) {
-        const unsigned char *other = stored + i * POINT_BYTES;
+    for (size_t i = 0; i < stored->count && *at < count; i++) {
+        const unsigned char *other = stored->points + i * POINT_BYTES;
         int64_t step = get_integer(other, 0);
         if (step < points[*at].step)
             continue;
-        if (step > points[*at].step || !equal_but_time(&points[*at], other))
+        if (step > points[*at].step || !equal_but_time(&points[*at], other) ||
+            !same_scores(&points[*at].scores, scores_at(stored, i)))
             return error_set(err, ERR_internal,
                              "the point at step %" PRId64 " is not the one that was recorded before:"
                              " determinism was broken",
@@ -105,16 +164,15 @@ static err_code compare(struct db *db, const char *job, const struct cost_point 
 {
     if (count == 0)
         return ERR_ok;
-    struct query q = query_start(db, "SELECT points FROM cost_segment WHERE job = :job AND last_step >= :step"
+    struct query q = query_start(db, "SELECT points, scores FROM cost_segment WHERE job = :job AND last_step >= :step"
                                      " ORDER BY last_step");
     query_text(&q, ":job", job);
     query_integer(&q, ":step", points[0].step);
     size_t at = 0;
     err_code difference = ERR_ok;
     while (difference == ERR_ok && at < count && query_row(&q)) {
-        size_t size;
-        const unsigned char *stored = column_bytes(&q, &size);
-        difference = compare_segment(points, count, stored, size / POINT_BYTES, &at, err);
+        const struct segment stored = column_segment(&q);
+        difference = compare_segment(points, count, &stored, &at, err);
     }
     if (difference != ERR_ok) {
         (void)query_end(&q, NULL);
@@ -128,17 +186,19 @@ static err_code compare(struct db *db, const char *job, const struct cost_point 
 struct tail {
     int64_t last_step; /* of the last segment; -1: there is none */
     int64_t count;     /* points in it */
+    bool scores;       /* it has them */
 };
 
 static err_code find_tail(struct db *db, const char *job, struct tail *ret, struct error *err)
 {
-    struct query q = query_start(db, "SELECT last_step, count FROM cost_segment WHERE job = :job"
+    struct query q = query_start(db, "SELECT last_step, count, scores IS NOT NULL FROM cost_segment WHERE job = :job"
                                      " ORDER BY last_step DESC LIMIT 1");
     query_text(&q, ":job", job);
     struct tail tail = {.last_step = -1};
     if (query_row(&q)) {
         tail.last_step = column_integer(&q, -1);
         tail.count = column_integer(&q, 0);
+        tail.scores = column_integer(&q, 0) != 0;
     }
     err_code code = query_end(&q, err);
     if (code == ERR_ok)
@@ -147,43 +207,93 @@ static err_code find_tail(struct db *db, const char *job, struct tail *ret, stru
 }
 
 static const char grow_segment[] = "UPDATE cost_segment SET last_step = :last_step, count = count + :count,"
-                                   " points = CAST(points || :points AS BLOB) WHERE job = :job AND last_step = :tail";
-static const char new_segment[] = "INSERT INTO cost_segment (job, last_step, count, points)"
-                                  " VALUES (:job, :last_step, :count, :points)";
+                                   " points = CAST(points || :points AS BLOB),"
+                                   " scores = CAST(coalesce(scores, :missing) || :scores AS BLOB)"
+                                   " WHERE job = :job AND last_step = :tail";
+static const char new_segment[] = "INSERT INTO cost_segment (job, last_step, count, points, scores)"
+                                  " VALUES (:job, :last_step, :count, :points, :scores)";
 
-/* Writes points to the end of the last segment, or with tail -1 into a new one. */
-static err_code write_segment(struct db *db, const char *job, int64_t tail, const struct cost_point *points,
+/* What is written to a segment, packed; owned. */
+struct packed {
+    unsigned char *points;
+    unsigned char *scores;  /* NULL: neither these points nor those before have any */
+    unsigned char *missing; /* NULL, or those of the points before, which have none */
+    size_t count, missing_count;
+};
+
+static void packed_clear(struct packed *p)
+{
+    free(p->points);
+    free(p->scores);
+    free(p->missing);
+}
+
+static bool any_scores(const struct cost_point *points, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (has_scores(&points[i].scores))
+            return true;
+    return false;
+}
+
+/* tail: of the segment that grows, or NULL. At most SEGMENT_POINTS. */
+static err_code pack_segment(const struct tail *tail, const struct cost_point *points, size_t count, struct packed *ret,
+                             struct error *err)
+{
+    const bool before = tail && tail->scores, scored = before || any_scores(points, count);
+    struct packed p = {.points = malloc(count * POINT_BYTES), .count = count};
+    p.missing_count = scored && tail && !before ? (size_t)tail->count : 0;
+    p.scores = scored ? malloc(count * SCORE_BYTES) : NULL;
+    p.missing = p.missing_count > 0 ? malloc(p.missing_count * SCORE_BYTES) : NULL;
+    if (!p.points || (scored && !p.scores) || (p.missing_count > 0 && !p.missing)) {
+        packed_clear(&p);
+        return error_set(err, ERR_out_of_memory, "no memory for points");
+    }
+    for (size_t i = 0; i < count; i++)
+        pack(&points[i], p.points + i * POINT_BYTES);
+    for (size_t i = 0; i < count && scored; i++)
+        pack_scores(&points[i].scores, p.scores + i * SCORE_BYTES);
+    for (size_t i = 0; i < p.missing_count; i++)
+        pack_scores(&no_scores, p.missing + i * SCORE_BYTES);
+    *ret = p;
+    return ERR_ok;
+}
+
+/* Writes points to the end of the last segment, or with tail NULL into a new one. */
+static err_code write_segment(struct db *db, const char *job, const struct tail *tail, const struct cost_point *points,
                               size_t count, struct error *err)
 {
-    unsigned char *packed = malloc(count * POINT_BYTES); /* at most SEGMENT_POINTS */
-    if (!packed)
-        return error_set(err, ERR_out_of_memory, "no memory for points");
-    for (size_t i = 0; i < count; i++)
-        pack(&points[i], packed + i * POINT_BYTES);
-    struct query q = query_start(db, tail >= 0 ? grow_segment : new_segment);
-    if (tail >= 0)
-        query_integer(&q, ":tail", tail);
+    struct packed p = {0};
+    err_code code = pack_segment(tail, points, count, &p, err);
+    if (code != ERR_ok)
+        return code;
+    struct query q = query_start(db, tail ? grow_segment : new_segment);
+    if (tail)
+        query_integer(&q, ":tail", tail->last_step);
+    if (tail && p.missing)
+        query_blob(&q, ":missing", p.missing, p.missing_count * SCORE_BYTES);
     query_text(&q, ":job", job);
     query_integer(&q, ":last_step", points[count - 1].step);
     query_integer(&q, ":count", (int64_t)count);
-    query_blob(&q, ":points", packed, count * POINT_BYTES);
-    err_code code = query_finish(&q, err);
-    free(packed);
+    query_blob(&q, ":points", p.points, count * POINT_BYTES);
+    if (p.scores)
+        query_blob(&q, ":scores", p.scores, count * SCORE_BYTES);
+    code = query_finish(&q, err);
+    packed_clear(&p);
     return code;
 }
 
-static err_code write_points(struct db *db, const char *job, struct tail tail, const struct cost_point *points,
+static err_code write_points(struct db *db, const char *job, const struct tail *tail, const struct cost_point *points,
                              size_t count, struct error *err)
 {
-    bool grows = tail.last_step >= 0 && tail.count < FULL_ENOUGH;
-    size_t room = SEGMENT_POINTS - (grows ? (size_t)tail.count : 0);
-    int64_t into = grows ? tail.last_step : -1;
+    const struct tail *grows = tail->last_step >= 0 && tail->count < FULL_ENOUGH ? tail : NULL;
+    size_t room = SEGMENT_POINTS - (grows ? (size_t)tail->count : 0);
     err_code code = ERR_ok;
     for (size_t at = 0, taken; at < count && code == ERR_ok; at += taken) {
         taken = count - at < room ? count - at : room;
-        code = write_segment(db, job, into, points + at, taken, err);
+        code = write_segment(db, job, grows, points + at, taken, err);
         room = SEGMENT_POINTS;
-        into = -1;
+        grows = NULL;
     }
     return code;
 }
@@ -202,7 +312,7 @@ err_code costs_append(struct db *db, const char *job, const struct cost_point *p
     while (repeated < count && points[repeated].step <= tail.last_step)
         repeated++;
     code = compare(db, job, points, repeated, err);
-    return code == ERR_ok ? write_points(db, job, tail, points + repeated, count - repeated, err) : code;
+    return code == ERR_ok ? write_points(db, job, &tail, points + repeated, count - repeated, err) : code;
 }
 
 /* ---- reading ---- */
@@ -230,21 +340,22 @@ struct points {
 /* Takes the points of a segment that are after a step, up to the limit. */
 static void take_points(struct query *q, int64_t after, size_t limit, struct points *to)
 {
-    size_t size;
-    const unsigned char *packed = column_bytes(q, &size);
-    for (size_t at = 0; at + POINT_BYTES <= size && to->count < limit; at += POINT_BYTES) {
-        if (get_integer(packed + at, 0) <= after)
+    const struct segment s = column_segment(q);
+    for (size_t i = 0; i < s.count && to->count < limit; i++) {
+        if (get_integer(s.points + i * POINT_BYTES, 0) <= after)
             continue;
         if (!query_room(q, (void **)&to->list, to->count, sizeof *to->list))
             return;
-        to->list[to->count++] = unpack(packed + at);
+        struct cost_point *point = &to->list[to->count++];
+        *point = unpack(s.points + i * POINT_BYTES);
+        point->scores = unpack_scores(scores_at(&s, i));
     }
 }
 
 static err_code read_points(struct db *db, const char *job, int64_t after, size_t limit, struct points *ret,
                             struct error *err)
 {
-    struct query q = query_start(db, "SELECT points FROM cost_segment WHERE job = :job AND last_step > :after"
+    struct query q = query_start(db, "SELECT points, scores FROM cost_segment WHERE job = :job AND last_step > :after"
                                      " ORDER BY last_step");
     query_text(&q, ":job", job);
     query_integer(&q, ":after", after);

@@ -55,6 +55,9 @@ bool chunks_copy(struct query *q, int64_t offset, void *ret, size_t size);
 
 /* ---- jobs.c ---- */
 
+/* The next three columns, accuracy, mae and r2; and the parameters of those names. */
+struct job_scores column_scores(struct query *q);
+void query_scores(struct query *q, const struct job_scores *scores);
 /* Deletes a job with its labels and its costs; versions that it made forget it. */
 err_code job_remove(struct db *db, const char *id, struct error *err);
 

@@ -66,7 +66,7 @@ static err_code write_progress(struct db *db, const char *id, const struct job_p
     struct query q =
         query_start(db, "UPDATE job SET epoch = :epoch, step = :step, cost = :cost, best_cost = :best_cost,"
                         " validation_cost = :validation_cost, samples_per_second = :samples_per_second,"
-                        " revision = revision + 1 WHERE id = :id");
+                        " accuracy = :accuracy, mae = :mae, r2 = :r2, revision = revision + 1 WHERE id = :id");
     query_text(&q, ":id", id);
     query_integer(&q, ":epoch", p->epoch);
     query_integer(&q, ":step", p->step);
@@ -74,6 +74,7 @@ static err_code write_progress(struct db *db, const char *id, const struct job_p
     query_real(&q, ":best_cost", p->best_cost);
     query_real(&q, ":validation_cost", p->validation_cost);
     query_real(&q, ":samples_per_second", p->samples_per_second);
+    query_scores(&q, &p->scores);
     return query_finish(&q, err);
 }
 

@@ -44,6 +44,22 @@ static enum job_state read_state(struct query *q)
     return state;
 }
 
+struct job_scores column_scores(struct query *q)
+{
+    struct job_scores scores;
+    scores.accuracy = column_real(q);
+    scores.mae = column_real(q);
+    scores.r2 = column_real(q);
+    return scores;
+}
+
+void query_scores(struct query *q, const struct job_scores *scores)
+{
+    query_real(q, ":accuracy", scores->accuracy);
+    query_real(q, ":mae", scores->mae);
+    query_real(q, ":r2", scores->r2);
+}
+
 void job_row_read(struct query *q, struct store_job *ret)
 {
     ret->id = column_text(q);
@@ -84,6 +100,7 @@ void job_row_read(struct query *q, struct store_job *ret)
     ret->data_bytes = column_integer(q, 0);
     ret->validation_id = column_integer(q, 0);
     ret->validation_digest = column_text(q);
+    ret->progress.scores = column_scores(q);
 }
 
 err_code job_row_end(struct query *q, struct store_job *ret, bool *ret_found, struct error *err)

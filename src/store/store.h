@@ -133,11 +133,17 @@ bool job_state_finished(enum job_state state);
 enum job_action { JOB_CANCEL, JOB_PAUSE, JOB_RESUME, JOB_DELETE, JOB_ACTION_COUNT };
 bool job_action_legal(enum job_state state, enum job_action action, enum job_state *ret_next);
 
+/* The metrics of a job; NaN: not told. */
+struct job_scores {
+    double accuracy, mae, r2;
+};
+
 /* What changes while a job trains. */
 struct job_progress {
     int64_t epoch, step;
     double cost, best_cost, validation_cost;
     double samples_per_second;
+    struct job_scores scores;
 };
 
 struct store_job {
@@ -177,6 +183,7 @@ struct cost_point {
     int64_t step, epoch;
     double cost, validation_cost, learning_rate, gradient_norm; /* NaN: not told */
     int64_t time;                                               /* when first recorded */
+    struct job_scores scores;
 };
 
 struct job_filter {

@@ -95,7 +95,8 @@ err_code layout_make(const struct train_spec *spec, size_t rows, struct layout *
     l.training = (int64_t)rows - l.validation;
     l.steps_per_epoch =
         split_batches(l.training, batch_size(spec), spec->drop_last, &l.whole, &l.batch[PHASE_POINT_REST]);
-    split_batches(l.validation, batch_size(spec), false, &l.batch[PHASE_VALIDATE], &l.batch[PHASE_VALIDATE_REST]);
+    l.evaluated = l.validation == 0 && spec->metrics != 0 ? l.training : l.validation;
+    split_batches(l.evaluated, batch_size(spec), false, &l.batch[PHASE_VALIDATE], &l.batch[PHASE_VALIDATE_REST]);
     const bool ends_whole = l.batch[PHASE_POINT_REST] == 0;
     if (ends_whole || spec->record_every_steps > 0)
         l.batch[PHASE_POINT] = l.whole;

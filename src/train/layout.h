@@ -9,7 +9,7 @@ enum phase {
     PHASE_STEP,          /* a training step on a whole batch */
     PHASE_POINT,         /* one after which a point is due: it tells the gradient's norm too */
     PHASE_POINT_REST,    /* on the rows that are left at the end of an epoch, where a point always is due */
-    PHASE_VALIDATE,      /* the cost of a whole batch of validation rows */
+    PHASE_VALIDATE,      /* the cost, and the output for metrics, of a whole batch of rows that are evaluated */
     PHASE_VALIDATE_REST, /* of the rows that are left */
     PHASE_COUNT
 };
@@ -18,8 +18,9 @@ enum { POINTS_MAX = 1000000 }; /* that a job may record */
 
 struct layout {
     int64_t training, validation; /* rows of each */
-    int64_t batch[PHASE_COUNT];   /* rows of a run; 0: the phase does not occur */
-    int64_t whole;                /* rows of a whole training batch */
+    int64_t evaluated; /* rows at an epoch's end: those that validate, or without them, for metrics, those that train */
+    int64_t batch[PHASE_COUNT]; /* rows of a run; 0: the phase does not occur */
+    int64_t whole;              /* rows of a whole training batch */
     int64_t steps_per_epoch, steps;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/size.h"
 #include "train/lbfgs.h"
+#include "train/scorer.h"
 #include "train/step.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,11 +89,15 @@ static err_code check_model(const struct model *m, const struct train_spec *spec
         return error_add(err, ERR_no_cost, at_model, "the cost is %s; only a scalar can be minimised",
                          shape_text(cost, text));
     }
+    struct scorer ignored;
     err_code inputs = check_inputs(m, err), frozen = check_frozen(m, spec, err);
+    err_code metrics = scorer_make(m, spec->metrics, &ignored, err);
     if (spec->optimizer.name == OPTIMIZER_LBFGS && spec->clip_gradient_norm > 0)
         return error_add(err, ERR_invalid_value, (struct place){.pointer = "/clip_gradient_norm"},
                          "LBFGS searches along the true gradient, which can't be clipped");
-    return inputs != ERR_ok ? inputs : frozen;
+    if (inputs == ERR_ok)
+        inputs = frozen;
+    return inputs != ERR_ok ? inputs : metrics;
 }
 
 /* ---- plans ---- */
@@ -168,6 +173,9 @@ size_t train_plans_memory(const struct model *m, const struct train_spec *spec, 
         size_t copies = 2 * (1 + states) + (spec->early_stopping.patience > 0 ? 1 : 0);
         add_bytes(&bytes, copies * (size_t)elements * dtype_size(m->dtype));
     }
+    struct scorer scorer = {0};
+    if (scorer_make(m, spec->metrics, &scorer, NULL) == ERR_ok)
+        add_bytes(&bytes, scorer_bytes(&scorer));
     if (spec->optimizer.name == OPTIMIZER_LBFGS)
         add_lbfgs(&bytes, (size_t)model_parameter_elements(m), (size_t)spec->optimizer.history);
     return bytes;

@@ -161,6 +161,12 @@ static err_code reserve_best(struct session *s, struct error *err)
     return code;
 }
 
+/* Of the order, those that are looked at when an epoch ends: layout.evaluated of them. */
+static const uint32_t *evaluated_rows(const struct session *s)
+{
+    return s->order + (s->layout.validation > 0 ? s->layout.training : 0);
+}
+
 static err_code fill_session(struct session *s, struct tensor *const *start, struct error *err)
 {
     size_t training;
@@ -175,6 +181,10 @@ static err_code fill_session(struct session *s, struct tensor *const *start, str
         code = trained_new(s->model, &s->spec.optimizer, s->plans, &s->kept, err);
     if (code == ERR_ok)
         code = reserve_best(s, err);
+    if (code == ERR_ok)
+        code = scorer_make(s->model, s->spec.metrics, &s->scorer, err);
+    if (code == ERR_ok)
+        code = scorer_open(&s->scorer, s->model->dtype, &s->data, evaluated_rows(s), (size_t)s->layout.evaluated, err);
     if (code != ERR_ok)
         return code;
     copy_tensors(s->now.parameters, start, s->model->parameter_count);
@@ -217,6 +227,7 @@ void session_close(struct session *s)
         tensors_free(s->best, s->model->parameter_count);
     trained_free(&s->now);
     trained_free(&s->kept);
+    scorer_close(&s->scorer);
     free(s->order);
     free(s->rows);
     free(s->scalars);
@@ -374,20 +385,28 @@ err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel
     return ERR_ok;
 }
 
-err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err)
+err_code session_evaluate(struct session *s, const atomic_bool *cancel, struct train_epoch *ret, struct error *err)
 {
+    const struct layout *l = &s->layout;
+    const uint32_t *order = evaluated_rows(s);
     double sum = 0;
-    for (int64_t done = 0; done < s->layout.validation;) {
-        bool whole = done + s->layout.batch[PHASE_VALIDATE] <= s->layout.validation;
+    scorer_begin(&s->scorer);
+    for (int64_t done = 0; done < l->evaluated;) {
+        bool whole = done + l->batch[PHASE_VALIDATE] <= l->evaluated;
         enum phase phase = whole ? PHASE_VALIDATE : PHASE_VALIDATE_REST;
-        int64_t rows = s->layout.batch[phase];
-        memcpy(s->rows, s->order + s->layout.training + done, (size_t)rows * sizeof *s->rows);
+        int64_t rows = l->batch[phase];
+        memcpy(s->rows, order + done, (size_t)rows * sizeof *s->rows);
         err_code code = run_execute(s->runs[phase], cancel, err);
         if (code != ERR_ok)
             return code;
         sum += run_scalar(s, phase, 0) * (double)rows;
+        if (s->spec.metrics != 0)
+            scorer_add(&s->scorer, s->model->dtype, run_output(s->runs[phase], 1), &s->data, s->rows, (size_t)rows);
         done += rows;
     }
-    *ret_cost = sum / (double)s->layout.validation;
+    if (l->validation > 0)
+        ret->validation_cost = sum / (double)l->validation;
+    if (s->spec.metrics != 0)
+        scorer_end(&s->scorer, ret->scores);
     return ERR_ok;
 }

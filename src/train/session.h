@@ -9,6 +9,7 @@
 #include "engine/run.h"
 #include "engine/team.h"
 #include "train/plans.h"
+#include "train/scorer.h"
 
 /* What training changes: the parameters, and the optimizer's state beside each. All owned. */
 struct trained {
@@ -33,6 +34,7 @@ struct session {
     struct trained now;  /* bound to the runs */
     struct trained kept; /* as `now` was after kept_step steps, when every parameter was finite */
     int64_t kept_step;
+    struct scorer scorer;           /* of the rows that are evaluated */
     struct tensor **best;           /* the best epoch's parameters; NULL without early stopping */
     uint32_t *order;                /* training rows, then validation rows */
     uint32_t *rows;                 /* of the batch that is run */
@@ -60,8 +62,9 @@ err_code session_step(struct session *s, int64_t step, const atomic_bool *cancel
                       struct error *err);
 /* The learning rate of a step. */
 double session_rate(const struct session *s, int64_t step);
-/* The mean cost of the validation rows: of each batch, weighted by its rows. */
-err_code session_validate(struct session *s, const atomic_bool *cancel, double *ret_cost, struct error *err);
+/* What the parameters are worth, on the validation rows, or without those on the training rows: the validation cost
+ * (the mean of each batch's, weighted by its rows) and the scores. Writes those; what is not asked for stays. */
+err_code session_evaluate(struct session *s, const atomic_bool *cancel, struct train_epoch *ret, struct error *err);
 /* Keeps what is trained as it stands after so many steps. */
 void session_keep(struct session *s, int64_t step);
 /* Keeps the parameters as the best. */

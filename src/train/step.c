@@ -305,12 +305,14 @@ err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t
     err_code code = bind_model(m, batch, &graph, &map, err);
     if (code != ERR_ok)
         return code;
-    if (!wanted_new(&w, 1, m->input_count)) {
+    if (!wanted_new(&w, 2, m->input_count)) {
         code = no_memory(err);
         goto end;
     }
     w.outputs[w.output_count++] = map[m->cost];
-    code = graph_simplify(graph, w.outputs, 1, &simple, w.outputs, err);
+    if (spec->metrics != 0)
+        w.outputs[w.output_count++] = map[m->output];
+    code = graph_simplify(graph, w.outputs, w.output_count, &simple, w.outputs, err);
     if (code == ERR_ok)
         code = plan_wanted(m, spec, simple, &w, false, ret, err);
 end:

@@ -32,7 +32,8 @@ void step_graph_clear(struct step_graph *s);
  * the plan only if the cost depends on its parameter. */
 err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
                    struct plan **ret, struct error *err);
-/* The plan of the cost alone, without training (Dropout is the identity). */
+/* The plan of the cost and, where there are metrics, of the model's output, without training (Dropout is the
+ * identity). */
 err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t batch, struct plan **ret,
                    struct error *err);
 

@@ -4,6 +4,7 @@
 #include "train/state.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* What is trained is looked at, and a copy kept, at the first epoch's end from each multiple of so many steps on: it
  * costs next to nothing, a replay is short, and when it is does not depend on where training was taken up again. */
@@ -14,6 +15,8 @@ struct trainer {
     struct progress now;
     bool torn; /* an error left it within a step, or behind one */
 };
+
+static const struct train_epoch nothing_yet = {.cost = NAN, .validation_cost = NAN, .scores = {NAN, NAN, NAN}};
 
 static void mean_add(struct mean *m, double cost, int64_t rows)
 {
@@ -54,7 +57,7 @@ err_code trainer_new(const struct model *m, const struct train_spec *spec, const
     struct trainer *t = calloc(1, sizeof *t);
     if (t == NULL)
         return error_set(err, ERR_out_of_memory, "no memory for a trainer");
-    t->now.epoch = t->now.kept = (struct train_epoch){.cost = NAN, .validation_cost = NAN};
+    t->now.epoch = t->now.kept = nothing_yet;
     t->now.best_cost = NAN;
     t->now.best_watched = t->now.reference = INFINITY;
     err_code code = session_open(m, spec, data, start, &t->session, err);
@@ -137,13 +140,13 @@ static err_code end_epoch(struct trainer *t, const atomic_bool *cancel, struct e
 {
     struct session *s = &t->session;
     int64_t before = t->now.step - s->layout.steps_per_epoch;
-    bool validates = s->layout.validation > 0;
-    t->now.epoch = (struct train_epoch){.cost = mean_take(&t->now.since_epoch), .validation_cost = NAN};
-    err_code code = validates ? session_validate(s, cancel, &t->now.epoch.validation_cost, err) : ERR_ok;
+    t->now.epoch = nothing_yet;
+    t->now.epoch.cost = mean_take(&t->now.since_epoch);
+    err_code code = s->layout.evaluated > 0 ? session_evaluate(s, cancel, &t->now.epoch, err) : ERR_ok;
     if (code != ERR_ok)
         return code;
     if (s->spec.early_stopping.patience > 0)
-        watch(t, validates ? t->now.epoch.validation_cost : t->now.epoch.cost);
+        watch(t, s->layout.validation > 0 ? t->now.epoch.validation_cost : t->now.epoch.cost);
     if (t->now.step / KEEP_STEPS > before / KEEP_STEPS || trainer_finished(t)) {
         if (!trained_is_finite(&s->now))
             return go_nonfinite(t, cancel, err);
@@ -168,15 +171,18 @@ err_code trainer_advance(struct trainer *t, int64_t max_steps, const atomic_bool
         t->torn = false;
         due = t->now.stopped != STOP_NONFINITE && layout_point_due(&s->layout, &s->spec, t->now.step);
     }
-    if (due)
+    if (due) {
+        const struct train_epoch *epoch = at_epoch_end(t) ? &t->now.epoch : &nothing_yet;
         *ret_point = (struct train_point){
             .step = t->now.step,
             .epoch = (t->now.step - 1) / s->layout.steps_per_epoch + 1,
             .cost = mean_take(&t->now.since_point),
-            .validation_cost = at_epoch_end(t) ? t->now.epoch.validation_cost : NAN,
+            .validation_cost = epoch->validation_cost,
             .learning_rate = session_rate(s, t->now.step - 1),
             .gradient_norm = norm,
         };
+        memcpy(ret_point->scores, epoch->scores, sizeof epoch->scores);
+    }
     *ret_has_point = due;
     return ERR_ok;
 }

@@ -7,6 +7,7 @@
 #include "graph/model.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
+#include "train/scores.h"
 #include <stdatomic.h>
 
 enum { TRAIN_THREADS_MAX = 256 };
@@ -37,6 +38,7 @@ struct train_spec {
     struct early_stopping early_stopping;
     bool stop_on_nonfinite;     /* ends where all was finite last, instead of failing */
     int64_t record_every_steps; /* a point at each multiple too; 0: a point an epoch */
+    unsigned metrics;           /* bit 1 << enum score: those that are looked at when an epoch ends */
 };
 
 /* Values of the model's inputs, row-major in its dtype: inputs[i] is rows * (elements of input i without batch).
@@ -46,6 +48,7 @@ struct train_data {
     size_t rows;                /* training and validation together; below 2^32 */
     const unsigned char *marks; /* with validation_rows: 1 a row that validates, else 0; not looked at any more when
                                    the trainer is made */
+    const double *target_scale; /* the target's units for each element of a row, for MAE; NULL: all are 1 */
 };
 
 /* Which rows train and which validate, by the seed or by the marks. The caller frees *ret_order: first the training
@@ -58,13 +61,15 @@ struct train_point {
     double cost;            /* mean over the rows since the point before: of each batch's cost, weighted by its rows */
     double validation_cost; /* NaN but at an epoch's end with validation; not finite where it overflows */
     double learning_rate;
-    double gradient_norm; /* of the last step, by all parameters that are trained, before it is clipped */
+    double gradient_norm;       /* of the last step, by all parameters that are trained, before it is clipped */
+    double scores[SCORE_COUNT]; /* NaN but at an epoch's end, where they are asked for */
 };
 
 /* What a whole epoch came to. Before the first all is NaN. */
 struct train_epoch {
-    double cost;            /* the mean over its rows: of each batch's cost, weighted by its rows */
-    double validation_cost; /* NaN without validation */
+    double cost;                /* the mean over its rows: of each batch's cost, weighted by its rows */
+    double validation_cost;     /* NaN without validation */
+    double scores[SCORE_COUNT]; /* NaN: not asked for */
 };
 
 struct train_size {
@@ -75,7 +80,8 @@ struct train_size {
 };
 /* Checks that the spec fits the model and says how large it is, without training. Mistakes are items whose pointers are
  * fields of the job ("/epochs"): out_of_range, empty_table, no_cost, invalid_value (no parameters), shape_mismatch (an
- * input of the cost whose first axis is not batch), limit_exceeded (over a million points). */
+ * input of the cost whose first axis is not batch), limit_exceeded (over a million points), invalid_value (metrics that
+ * the model has no target for). */
 err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret,
                        struct error *err);
 

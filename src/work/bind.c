@@ -317,6 +317,32 @@ static err_code bind_one(const struct model *m, const struct binding *b, const s
     return code;
 }
 
+/* What one step of each value of a bound input is in the data's own units: a category is its own. */
+static err_code scale_of(const struct transform *t, double **ret, struct error *err)
+{
+    double *scale = malloc((t->width + 1) * sizeof *scale);
+    if (!scale)
+        return error_set(err, ERR_out_of_memory, NULL);
+    size_t at = 0;
+    for (size_t i = 0; i < t->column_count; i++)
+        for (size_t k = 0; k < t->columns[i].width; k++)
+            scale[at++] = t->columns[i].type == COLUMN_NUMBER ? t->columns[i].scale[k] : 1;
+    *ret = scale;
+    return ERR_ok;
+}
+
+static err_code scale_target(const struct model *m, const struct bindings *b, struct bound_data *d, struct error *err)
+{
+    size_t target;
+    bool found = false;
+    err_code code = score_target(m, &target, &found, err);
+    for (size_t i = 0; code == ERR_ok && found && i < b->count; i++)
+        if (b->items[i].input == target)
+            code = scale_of(&d->transforms[i], &d->target_scale, err);
+    d->data.target_scale = d->target_scale;
+    return code;
+}
+
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,
                    const struct table *second, const uint32_t *training_rows, size_t training_count,
                    struct bound_data *ret, struct error *err)
@@ -329,6 +355,9 @@ err_code bind_data(const struct model *m, const struct bindings *b, const struct
     err_code code = d.values && d.transforms ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
     for (size_t i = 0; code == ERR_ok && i < b->count; i++) {
         code = bind_one(m, &b->items[i], &from, &d, err);
+    }
+    if (code == ERR_ok) {
+        code = scale_target(m, b, &d, err);
     }
     if (code != ERR_ok) {
         bound_data_clear(&d);
@@ -345,6 +374,7 @@ void bound_data_clear(struct bound_data *d)
         free(d->values[i]);
     }
     free(d->values);
+    free(d->target_scale);
     transforms_free(d->transforms, d->transform_count);
     *d = (struct bound_data){0};
 }

@@ -43,6 +43,7 @@ struct bound_data {
     size_t value_count;
     struct transform *transforms; /* owned; one a binding */
     size_t transform_count;
+    double *target_scale; /* owned; data.target_scale: of the input that the output is held against, if it is bound */
 };
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,
                    const struct table *second, const uint32_t *training_rows, size_t training_count,

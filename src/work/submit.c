@@ -9,7 +9,6 @@
 #include "work/split.h"
 #include "work/work.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -193,30 +192,28 @@ static err_code store(const struct submission *s, const struct train_size *size,
     if (code == ERR_ok && !labels)
         code = error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
-        struct store_job job = {
-            .id = id,
-            .model = s->model.record.name,
-            .model_id = s->model.record.id,
-            .dataset = s->dataset.name,
-            .dataset_id = s->dataset.id,
-            .spec = (char *)spec_text,
-            .labels = labels,
-            .from_version = s->start.record->version,
-            .epochs = s->spec->train.epochs,
-            .steps = size->steps,
-            .memory_bytes = (int64_t)size->memory_bytes,
-            .data_bytes = (int64_t)s->data_bytes,
-            .training_rows = size->training_rows,
-            .validation_id = s->second.id,
-            .validation_digest = s->second.digest,
-            .priority = s->spec->priority,
-            .state = JOB_QUEUED,
-            .created_at = clock_now(),
-            .progress = {.cost = NAN, .best_cost = NAN, .validation_cost = NAN, .samples_per_second = NAN},
-            .model_digest = s->model.record.digest,
-            .dataset_digest = s->dataset.digest,
-            .start_digest = s->start.record->digest,
-            .gradd_version = GRADD_VERSION};
+        struct store_job job = {.id = id,
+                                .model = s->model.record.name,
+                                .model_id = s->model.record.id,
+                                .dataset = s->dataset.name,
+                                .dataset_id = s->dataset.id,
+                                .spec = (char *)spec_text,
+                                .labels = labels,
+                                .from_version = s->start.record->version,
+                                .epochs = s->spec->train.epochs,
+                                .steps = size->steps,
+                                .memory_bytes = (int64_t)size->memory_bytes,
+                                .data_bytes = (int64_t)s->data_bytes,
+                                .training_rows = size->training_rows,
+                                .validation_id = s->second.id,
+                                .validation_digest = s->second.digest,
+                                .priority = s->spec->priority,
+                                .state = JOB_QUEUED,
+                                .created_at = clock_now(),
+                                .model_digest = s->model.record.digest,
+                                .dataset_digest = s->dataset.digest,
+                                .start_digest = s->start.record->digest,
+                                .gradd_version = GRADD_VERSION};
         code = store_job_add(s->config->store, &job, s->config->limits->queued_jobs, key, ret, ret_repeated, err);
     }
     free(labels);

@@ -178,6 +178,11 @@ static double lower(double a, double b)
     return isnan(a) || b < a ? b : a;
 }
 
+static struct job_scores scores_of(const double scores[SCORE_COUNT])
+{
+    return (struct job_scores){.accuracy = scores[SCORE_ACCURACY], .mae = scores[SCORE_MAE], .r2 = scores[SCORE_R2]};
+}
+
 /* Takes over what the last whole epoch came to. */
 static void take_epoch(struct training *t)
 {
@@ -185,6 +190,7 @@ static void take_epoch(struct training *t)
     t->progress.epoch = trainer_epoch(t->trainer);
     t->progress.cost = epoch.cost;
     t->progress.validation_cost = epoch.validation_cost;
+    t->progress.scores = scores_of(epoch.scores);
 }
 
 /* Keeps a point for the next write. The job's own costs are of whole epochs, and every epoch's end has a point. */
@@ -196,7 +202,8 @@ static void take_point(struct training *t, const struct train_point *p)
                                                       .validation_cost = p->validation_cost,
                                                       .learning_rate = p->learning_rate,
                                                       .gradient_norm = p->gradient_norm,
-                                                      .time = clock_now()};
+                                                      .time = clock_now(),
+                                                      .scores = scores_of(p->scores)};
     if (trainer_epoch(t->trainer) == t->progress.epoch)
         return;
     take_epoch(t);
@@ -522,10 +529,13 @@ static err_code load_patiently(struct training *t, struct error *err)
 
 void worker_train(const struct worker *w, const struct store_job *job)
 {
-    struct training t = {
-        .worker = w,
-        .job = job,
-        .progress = {.cost = NAN, .best_cost = NAN, .validation_cost = NAN, .samples_per_second = NAN}};
+    struct training t = {.worker = w,
+                         .job = job,
+                         .progress = {.cost = NAN,
+                                      .best_cost = NAN,
+                                      .validation_cost = NAN,
+                                      .samples_per_second = NAN,
+                                      .scores = {NAN, NAN, NAN}}};
     struct error err = {0};
     t.stop = board_enter(w->board, w->place, job->id, job->attempts);
     if (still_ours(w, job)) {

@@ -62,7 +62,8 @@ def matrix(columns):
 
 
 def by_numpy(training, validation, epochs=6, batch=8):
-    """(mean training cost, validation cost) of each epoch of SGD on standardized rows, and the parameters at the end."""
+    """(mean training cost, validation cost, scores) of each epoch of SGD on standardized rows, and the parameters at the
+    end. Scores are of the validation rows, or without them of the training rows, in the units of the rows."""
     mean, std = training.mean(0), training.std(0)
     training, validation = (training - mean) / std, (validation - mean) / std
     w, costs = np.array([0.5, -0.25, 0.125]), []
@@ -74,22 +75,29 @@ def by_numpy(training, validation, epochs=6, batch=8):
             error = with_ones(rows) @ w - rows[:, 2]
             total += (error**2).sum()
             w = w - RATE * 2 * with_ones(rows).T @ error / len(rows)
-        costs.append((total / len(training), ((with_ones(validation) @ w - validation[:, 2]) ** 2).mean()))
+        cost = ((with_ones(validation) @ w - validation[:, 2]) ** 2).mean() if len(validation) else None
+        scored = validation if len(validation) else training
+        error, truth = with_ones(scored) @ w - scored[:, 2], scored[:, 2]
+        scores = {"mae": abs(error).mean() * std[2], "r2": 1 - (error**2).sum() / ((truth - truth.mean()) ** 2).sum()}
+        costs.append((total / len(training), cost, scores))
     return costs, w
 
 
 def check(client, body, points, training, validation):
     costs, w = by_numpy(training, validation)
-    assert [(p["cost"], p["validation_cost"]) for p in points] == [pytest.approx(pair, rel=1e-12) for pair in costs]
-    assert body["best_cost"] == min(p["validation_cost"] for p in points)
+    assert [(p["cost"], p["validation_cost"]) for p in points] == [pytest.approx(pair[:2], rel=1e-12) for pair in costs]
+    if body.get("metrics"):
+        assert [p["scores"] for p in points] == [pytest.approx(of[2], rel=1e-12) for of in costs]
+        assert body["scores"] == points[-1]["scores"]
+    assert body["best_cost"] == min(p["validation_cost" if len(validation) else "cost"] for p in points)
     made = client.get(f"/v1/models/numpy-line/parameters?version={body['version']}").json()["parameters"]
     assert [made["W"][0][0], made["W"][1][0], made["b"][0]] == pytest.approx(list(w), rel=1e-12)
 
 
 def test_validation_by_a_second_data_set(client):
     rule = {"dataset": "numpy-second"}
-    body, points = run(client, validation=rule)
-    assert (body["validation"], body["steps"]) == (rule, 30)
+    body, points = run(client, validation=rule, metrics=["r2", "mae"])
+    assert (body["validation"], body["steps"], body["metrics"]) == (rule, 30, ["mae", "r2"])
     digest = client.get("/v1/datasets/numpy-second").json()["digest"]
     assert body["lineage"]["validation_digest"] == digest != body["lineage"]["dataset_digest"]
     check(client, body, points, matrix(table(40)), matrix(table(12, 100)))
@@ -101,6 +109,92 @@ def test_validation_by_the_value_of_a_column(client, rule):
     assert (body["validation"], body["steps"]) == (rule, 24)
     rows, marks = matrix(table(40)), np.arange(40) % 4 == 1
     check(client, body, points, rows[~marks], rows[marks])
+
+
+def test_metrics_of_the_training_rows(client):
+    """Without validation; points between epochs have none, and CSV has them in columns of their own."""
+    body, points = run(client, metrics=["mae", "r2"], batch_size=16, record={"every_steps": 2})
+    assert body["validation_cost"] is None
+    between, ends = [p for p in points if p["step"] % 3], [p for p in points if p["step"] % 3 == 0]
+    assert len(between) == 6 and all(p["scores"] == {} for p in between)
+    assert "scores" not in run(client)[1][0]
+    costs, _ = by_numpy(matrix(table(40)), matrix(table(0)), batch=16)
+    assert [p["scores"] for p in ends] == [pytest.approx(of[2], rel=1e-12) for of in costs]
+    text = client.get(f"/v1/jobs/{body['id']}/costs", headers={"Accept": "text/csv"}).text.splitlines()
+    assert text[0] == "step,epoch,cost,validation_cost,learning_rate,gradient_norm,mae,r2,time"
+    for line, point in zip(text[1:], points):
+        assert line.split(",")[6:8] == [str(point["scores"].get(name, "")) for name in ["mae", "r2"]]
+
+
+def classes(client, name, program, shape, target, columns, **model):
+    """A classifier of rows (a, b) and the job that trains it; returns the job, its points and the output of its rows."""
+    w = {"W": {"shape": [2, shape]}, "b": {"shape": [shape]}}
+    spec = {"program": program, "inputs": {"X": {"shape": ["batch", 2]}, "y": {"shape": target}}, "parameters": w,
+            "cost": "cost", "output": "p", "dtype": "float64", "seed": 3, **model}
+    answer = client.put(f"/v1/models/{name}", json=spec)
+    assert answer.status_code in (200, 201), answer.text
+    data = {**table(40), **columns}
+    put(client, name, data)
+    bind = {"X": {"columns": ["a", "b"]}, "y": {"columns": list(columns)}}
+    body, points = run(client, model=name, dataset=name, bind=bind, metrics=["accuracy"], epochs=60)
+    inputs = {"X": [list(row) for row in zip(data["a"], data["b"])]}
+    answer = client.post(f"/v1/models/{name}/evaluate", json={"inputs": inputs, "version": body["version"]})
+    return body["scores"]["accuracy"], np.array(answer.json()["values"]["p"])
+
+
+NUMBERS = [int(a + b > 1.5) + int(a > 2) for a, b in zip(table(40)["a"], table(40)["b"])]
+SIGNS = [int(number > 0) for number in NUMBERS]
+
+
+def test_accuracy_of_classes(client):
+    """Held against the output of the version that the last epoch made."""
+    number, three = {"y": NUMBERS}, {f"y{k}": [int(n == k) for n in NUMBERS] for k in range(3)}
+    truth = np.array(NUMBERS)
+    program = "p = Linear(X, W, b)\ncost = CrossEntropy(p, y)"
+    told, output = classes(client, "classes-number", program, 3, ["batch", 1], number)
+    assert 0.3 < told < 1 and told == (output.argmax(1) == truth).mean()
+    told, output = classes(client, "classes-hot", program, 3, ["batch", 3], three)
+    assert 0.3 < told < 1 and told == (output.argmax(1) == truth).mean()
+    told, output = classes(client, "classes-squares", "p = Softmax(Linear(X, W, b))\ncost = MSE(p, y)", 3, ["batch", 3], three)
+    assert 0.3 < told < 1 and told == (output.argmax(1) == truth).mean()
+
+
+@pytest.mark.parametrize("name, program, limit", [
+    ("logits", "p = Linear(X, W, b)\ncost = BCEWithLogits(p, y)", 0),
+    ("probabilities", "p = Sigmoid(Linear(X, W, b))\ncost = BCE(p, y)", 0.5),
+    ("sigmoid", "z = Linear(X, W, b)\np = Sigmoid(z)\ncost = BCEWithLogits(z, y)", 0.5),
+])
+def test_accuracy_by_thresholds(client, name, program, limit):
+    told, output = classes(client, f"classes-{name}", program, 1, ["batch", 1], {"y": SIGNS})
+    assert 0.3 < told < 1 and told == ((output[:, 0] > limit) == np.array(SIGNS, bool)).mean()
+    several = {"y0": SIGNS, "y1": [n % 2 for n in NUMBERS]}
+    told, output = classes(client, f"labels-{name}", program, 2, ["batch", 2], several)
+    assert told == ((output > limit) == np.array(list(several.values()), bool).T).mean()
+
+
+def test_accuracy_by_hinge(client):
+    """The classes are -1 and 1."""
+    program = "p = Linear(X, W, b)\ncost = Hinge(p, y)"
+    told, output = classes(client, "classes-hinge", program, 1, ["batch", 1], {"y": [2 * s - 1 for s in SIGNS]})
+    assert 0.3 < told < 1 and told == ((output[:, 0] > 0) == np.array(SIGNS, bool)).mean()
+
+
+@pytest.mark.parametrize("metrics, changes", [
+    (["accuracy"], {}),
+    (["mae"], {"model": "classes-number", "bind": {"X": {"columns": ["a", "b"]}, "y": {"columns": ["part"]}}}),
+    (["r2"], {"model": "numpy-no-target", "bind": {"X": {"columns": ["a", "b"]}}}),
+])
+def test_metrics_that_make_no_sense(client, metrics, changes):
+    model = {**MODEL, "program": "p = Linear(X, W, b)\ncost = Mean(p ^ 2)", "inputs": {"X": {"shape": ["batch", 2]}}}
+    client.put("/v1/models/numpy-no-target", json=model)
+    document = problem(client.post("/v1/jobs", json=job(metrics=metrics, **changes)), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("invalid_value", "/metrics")]
+
+
+def test_r2_of_a_target_that_does_not_vary(client):
+    put(client, "numpy-flat", {**table(20), "c": [1] * 20})
+    body, _ = run(client, dataset="numpy-flat", metrics=["r2", "mae"])
+    assert set(body["scores"]) == {"mae"}
 
 
 def test_the_second_data_set_is_held_while_the_job_needs_it(client):

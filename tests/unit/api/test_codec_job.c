@@ -95,6 +95,7 @@ static void check_all_fields(const struct job_spec *s)
     assert_int_equal(s->train.freeze_count, 2);
     assert_string_equal(s->train.freeze[1], "W2");
     assert_true(s->train.stop_on_nonfinite);
+    assert_true(s->train.metrics == (1U << SCORE_R2 | 1U << SCORE_ACCURACY));
 }
 
 static void test_all_fields(void **state)
@@ -108,7 +109,7 @@ static void test_all_fields(void **state)
                "\"validation\": {\"fraction\": 0.25}, \"record\": {\"every_steps\": 7}, \"on_nonfinite\": \"stop\","
                "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
                "\"schedule\": {\"name\": \"step\", \"every_epochs\": 3, \"factor\": 0.5, \"warmup_steps\": 10},"
-               "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"],"
+               "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"], \"metrics\": [\"r2\", \"accuracy\"],"
                "\"threads\": 2, \"from_version\": 2}");
     check_all_fields(&j.spec);
     assert_int_equal(j.spec.priority, -100);
@@ -170,6 +171,9 @@ static void test_mistakes(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"fraction\": 1}}", ERR_out_of_range, "/validation/fraction");
     expect_mistake("{" LEAST ", " SGD ", \"record\": {}}", ERR_missing_field, "/record/every_steps");
     expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"halt\"}", ERR_invalid_value, "/on_nonfinite");
+    expect_mistake("{" LEAST ", " SGD ", \"metrics\": \"mae\"}", ERR_wrong_type, "/metrics");
+    expect_mistake("{" LEAST ", " SGD ", \"metrics\": [\"mae\", \"mse\"]}", ERR_invalid_value, "/metrics/1");
+    expect_mistake("{" LEAST ", " SGD ", \"metrics\": [\"mae\", 1]}", ERR_wrong_type, "/metrics/1");
     expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": true}", ERR_wrong_type, "/on_nonfinite");
     expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a:b\": \"c\"}}", ERR_invalid_value, "/labels/a:b");
     expect_mistake("{" LEAST ", " SGD ", \"labels\": {\"a\": \"b\\nc\"}}", ERR_invalid_value, "/labels/a");

@@ -15,7 +15,8 @@ static err_code save(struct store *s, const char *id, int64_t attempt, int64_t s
                                               .cost = cost,
                                               .best_cost = cost,
                                               .validation_cost = (double)NAN,
-                                              .samples_per_second = (double)NAN},
+                                              .samples_per_second = (double)NAN,
+                                              .scores = {.accuracy = cost / 8, .mae = (double)NAN, .r2 = 0}},
                                  .state = state,
                                  .size = size};
     struct cost_point point = {.step = step, .epoch = 1, .cost = cost, .time = step};
@@ -43,6 +44,7 @@ static void assert_newest(struct store *s, const char *id, int64_t step, size_t 
         assert_int_equal(((unsigned char *)c.state)[i], dataset_byte(i, (unsigned)step));
     if (found) {
         assert_int_equal(c.progress.epoch, step / 10);
+        assert_true(c.progress.scores.accuracy == c.progress.cost / 8 && isnan(c.progress.scores.mae));
         assert_true(c.progress.cost == c.progress.best_cost && isnan(c.progress.validation_cost));
     }
     store_checkpoint_clear(&c);

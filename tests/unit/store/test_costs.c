@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The point at step i * 10: every field is a function of i, and NaN where it may be. */
+/* The point at step i * 10: every field is a function of i, and NaN where it may be. Scores begin late: what was
+ * written before has none. */
 static struct cost_point point(int64_t i)
 {
     return (struct cost_point){.step = i * 10,
@@ -12,7 +13,10 @@ static struct cost_point point(int64_t i)
                                .validation_cost = i % 4 == 3 ? (double)i : (double)NAN,
                                .learning_rate = i % 2 ? 0.1 : -0.0,
                                .gradient_norm = (double)INFINITY,
-                               .time = 1000 + i};
+                               .time = 1000 + i,
+                               .scores = {.accuracy = i > 20 && i % 4 == 3 ? 1 / (double)i : (double)NAN,
+                                          .mae = i > 20 && i % 3 == 0 ? -0.0 : (double)NAN,
+                                          .r2 = (double)NAN}};
 }
 
 /* Appends points from <= i < to in one call. */
@@ -48,6 +52,8 @@ static void check_all(struct store *s, const char *id, int64_t expected)
         assert_int_equal(a.time, b.time);
         assert_true(same_bits(a.cost, b.cost) && same_bits(a.validation_cost, b.validation_cost) &&
                     same_bits(a.learning_rate, b.learning_rate) && same_bits(a.gradient_norm, b.gradient_norm));
+        assert_true(same_bits(a.scores.accuracy, b.scores.accuracy) && same_bits(a.scores.mae, b.scores.mae) &&
+                    same_bits(a.scores.r2, b.scores.r2));
     }
     free(points);
 }
@@ -164,6 +170,11 @@ static void change_gradient_norm(struct cost_point *p)
     p->gradient_norm = (double)NAN;
 }
 
+static void change_score(struct cost_point *p)
+{
+    p->scores.r2 = 0.5;
+}
+
 static void test_broken_determinism(void **state)
 {
     struct store *s = ((struct fixture *)*state)->store;
@@ -171,7 +182,8 @@ static void test_broken_determinism(void **state)
     add_running(s, id);
     assert_code(append(s, id, 0, 10), ERR_ok);
     static void (*const changes[])(struct cost_point *) = {
-        change_step, change_epoch, change_cost, change_learning_rate, change_gradient_norm, change_validation_cost};
+        change_step,          change_epoch,           change_cost, change_learning_rate,
+        change_gradient_norm, change_validation_cost, change_score};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         struct cost_point points[2] = {point(4), point(10)};
         changes[i](&points[0]);

@@ -69,11 +69,13 @@ struct model *make_lesson(enum dtype dtype, int64_t in, int64_t hidden)
         {"X", {2, {DIM_BATCH, in}}}, {"y", {2, {DIM_BATCH, 1}}}, {"W1", {2, {in, hidden}}},
         {"b1", {1, {hidden}}},       {"W2", {2, {hidden, 1}}},   {"b2", {1, {1}}},
     };
-    return make_model("l1 = Linear(X, W1, b1)\n"
-                      "s1 = Sigmoid(l1)\n"
-                      "l2 = Linear(s1, W2, b2)\n"
-                      "cost = MSE(l2, y)\n",
-                      dtype, leaves, 2, 6);
+    struct model *m = make_model("l1 = Linear(X, W1, b1)\n"
+                                 "s1 = Sigmoid(l1)\n"
+                                 "l2 = Linear(s1, W2, b2)\n"
+                                 "cost = MSE(l2, y)\n",
+                                 dtype, leaves, 2, 6);
+    m->output = graph_find(m->graph, "l2");
+    return m;
 }
 
 struct tensor **make_start(const struct model *m, double scale, uint64_t seed)

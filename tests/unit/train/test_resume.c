@@ -41,6 +41,8 @@ static void assert_same_point(const struct train_point *a, const struct train_po
     assert_same(a->validation_cost, b->validation_cost);
     assert_same(a->learning_rate, b->learning_rate);
     assert_same(a->gradient_norm, b->gradient_norm);
+    for (int i = 0; i < SCORE_COUNT; i++)
+        assert_same(a->scores[i], b->scores[i]);
 }
 
 static void keep_state(struct course *c, const struct trainer *t)
@@ -140,7 +142,8 @@ static struct train_spec short_spec(struct optimizer optimizer)
                                .shuffle = true,
                                .seed = 5,
                                .validation_fraction = 0.1,
-                               .record_every_steps = 2};
+                               .record_every_steps = 2,
+                               .metrics = 1U << SCORE_MAE | 1U << SCORE_R2};
 }
 
 static void every_optimizer_resumes(void **state)
