@@ -506,6 +506,16 @@ static void take_checkpoint(struct reading *r)
     }
 }
 
+static void take_weight(struct reading *r)
+{
+    struct where at;
+    const json_t *value = field(r, "weight", &at);
+    const char *column;
+    if (value && read_string(value, &at, &column, r->err))
+        r->spec->weight = keep(r, column);
+    r->spec->train.weighted = r->spec->weight != NULL;
+}
+
 static void take_metric(struct reading *r, const json_t *value, const struct where *at)
 {
     const char *name;
@@ -621,7 +631,7 @@ static void take_job(struct reading *r)
         "model",   "dataset",        "bind",       "optimizer",    "epochs",    "batch_size",
         "shuffle", "seed",           "record",     "on_nonfinite", "drop_last", "validation",
         "labels",  "priority",       "threads",    "from_version", "schedule",  "clip_gradient_norm",
-        "freeze",  "early_stopping", "checkpoint", "metrics",      NULL};
+        "freeze",  "early_stopping", "checkpoint", "metrics",      "weight",    NULL};
     struct train_spec *train = &r->spec->train;
     int64_t seed = 0;
     *train = (struct train_spec){.batch_size = BATCH_DEFAULT, .shuffle = true};
@@ -644,6 +654,7 @@ static void take_job(struct reading *r)
     take_validation(r);
     take_early_stopping(r);
     take_record(r);
+    take_weight(r);
     take_metrics(r);
     take_checkpoint(r);
     take_on_nonfinite(r);
@@ -823,6 +834,8 @@ static char *canonical_text(const struct job_spec *spec)
         member_whole(&j, "every_steps", train->record_every_steps);
         put_object_end(&j);
     }
+    if (spec->weight)
+        member_string(&j, "weight", spec->weight);
     put_metrics(&j, train->metrics);
     put_checkpoint(&j, &spec->checkpoint);
     member_string(&j, "on_nonfinite", train->stop_on_nonfinite ? "stop" : "fail");

@@ -1,6 +1,7 @@
 /* Losses: means over all elements, or over the batch. Each rule is written for the whole loss, so that it keeps the
  * digits that the derivative of a plain formula would lose. */
 #include "autodiff/rules.h"
+#include "graph/losses.h"
 
 /* g / n: what arrives at each element of a mean over all n. */
 static node_id each(struct builder *b, const struct link *l)
@@ -25,24 +26,12 @@ const struct rule rule_MAE = {.vjp = mae};
 
 /* ---------------------------------------------------------------- cross-entropies of one probability */
 
-#define LOG_FLOOR (-100.0)
-#define EXP_LOG_FLOOR 3.720075976020836e-44 /* exp(-100) */
-
 /* The derivative of max(log q, -100): 1/q, and 0 where the log is clamped. */
 static node_id slope_of_clamped_log(struct builder *b, node_id q)
 {
-    node_id free = build_binary(b, OP_Greater, q, build_scalar(b, EXP_LOG_FLOOR));
+    node_id free = build_binary(b, OP_Greater, q, build_scalar(b, LOSS_EXP_LOG_FLOOR));
     node_id safe = build_where(b, free, q, build_scalar(b, 1));
     return where_else_zero(b, free, build_unary(b, OP_Reciprocal, safe));
-}
-
-/* max(log q, -100), whose own derivative is the one above. */
-static node_id clamped_log(struct builder *b, node_id q)
-{
-    node_id free = build_binary(b, OP_Greater, q, build_scalar(b, EXP_LOG_FLOOR));
-    node_id safe = build_where(b, free, q, build_scalar(b, 1));
-    node_id log = build_unary(b, OP_Log, safe);
-    return build_where(b, free, log, build_scalar(b, LOG_FLOOR));
 }
 
 /* By p: (1 - y) / (1 - p) - y / p; by y: log(1 - p) - log p. Over the common denominator the first would lose digits in

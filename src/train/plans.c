@@ -1,6 +1,7 @@
 #include "train/plans.h"
 
 #include "base/size.h"
+#include "graph/losses.h"
 #include "train/lbfgs.h"
 #include "train/scorer.h"
 #include "train/step.h"
@@ -76,6 +77,21 @@ static err_code check_frozen(const struct model *m, const struct train_spec *spe
     return code;
 }
 
+static err_code check_weights(const struct model *m, const struct train_spec *spec, struct error *err)
+{
+    unsigned char *marks = spec->weighted ? calloc(graph_size(m->graph) + 1, 1) : NULL;
+    if (!spec->weighted)
+        return ERR_ok;
+    if (marks == NULL)
+        return error_set(err, ERR_out_of_memory, "no memory to look through a model");
+    const size_t count = graph_mark_losses(m->graph, m->cost, marks);
+    free(marks);
+    if (count > 0)
+        return ERR_ok;
+    return error_add(err, ERR_invalid_value, (struct place){.pointer = "/weight"},
+                     "the cost has no loss op that averages over rows, so there is nothing to weigh");
+}
+
 static err_code check_model(const struct model *m, const struct train_spec *spec, struct error *err)
 {
     const struct place at_model = {.pointer = "/model"};
@@ -91,13 +107,15 @@ static err_code check_model(const struct model *m, const struct train_spec *spec
     }
     struct scorer ignored;
     err_code inputs = check_inputs(m, err), frozen = check_frozen(m, spec, err);
-    err_code metrics = scorer_make(m, spec->metrics, &ignored, err);
+    err_code metrics = scorer_make(m, spec->metrics, &ignored, err), weights = check_weights(m, spec, err);
     if (spec->optimizer.name == OPTIMIZER_LBFGS && spec->clip_gradient_norm > 0)
         return error_add(err, ERR_invalid_value, (struct place){.pointer = "/clip_gradient_norm"},
                          "LBFGS searches along the true gradient, which can't be clipped");
-    if (inputs == ERR_ok)
-        inputs = frozen;
-    return inputs != ERR_ok ? inputs : metrics;
+    const err_code codes[] = {inputs, frozen, metrics, weights};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i] != ERR_ok)
+            return codes[i];
+    return ERR_ok;
 }
 
 /* ---- plans ---- */

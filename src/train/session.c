@@ -120,6 +120,8 @@ void session_bind(const struct session *s, const struct plan *plan, struct run *
     for (size_t i = 0; i < m->input_count; i++)
         if (plan_find_input(plan, graph_node(m->graph, m->inputs[i])->name, &leaf))
             run_bind_rows(run, leaf, s->data.inputs[i], s->rows);
+    if (plan_find_input(plan, weight_leaf, &leaf))
+        run_bind_rows(run, leaf, s->data.weights, s->rows);
     for (size_t p = 0; p < m->parameter_count; p++) {
         if (plan_find_input(plan, graph_node(m->graph, m->parameters[p].node)->name, &leaf))
             run_bind_shared(run, leaf, s->now.parameters[p]->data);

@@ -1,6 +1,7 @@
 #include "train/step.h"
 
 #include "autodiff/gradient.h"
+#include "graph/losses.h"
 #include "graph/simplify.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,20 @@ const char *scalar_leaf(size_t scalar, char buffer[LEAF_NAME_MAX])
     return buffer;
 }
 
+const char *const weight_leaf = "weight of a row";
+
+size_t row_leaves(const struct model *m, const struct graph *g, node_id *ret)
+{
+    size_t count = 0;
+    for (size_t i = 0; i <= m->input_count; i++) {
+        const bool is_input = i < m->input_count;
+        node_id leaf = graph_find(g, is_input ? graph_node(m->graph, m->inputs[i])->name : weight_leaf);
+        if (leaf != NODE_NONE)
+            ret[count++] = leaf;
+    }
+    return count;
+}
+
 static err_code no_memory(struct error *err)
 {
     return error_set(err, ERR_out_of_memory, "no memory for the graph of a training step");
@@ -25,17 +40,46 @@ static err_code no_memory(struct error *err)
 
 /* ---- the graph ---- */
 
-/* The model's graph for so many rows, without Grad nodes, and where its nodes went. */
-static err_code bind_model(const struct model *m, int64_t batch, struct graph **ret, node_id **ret_map,
-                           struct error *err)
+/* The model's graph for so many rows with its losses weighted; ret_map[id]: where its nodes went. */
+static err_code weigh(const struct model *m, const struct graph *bound, struct graph **ret, node_id *ret_map,
+                      struct error *err)
 {
-    struct graph *bound = NULL;
-    err_code code = graph_bind(m->graph, batch, &bound, err);
-    if (code != ERR_ok)
-        return code;
-    node_id *map = calloc(graph_size(bound), sizeof *map);
-    code = map == NULL ? no_memory(err) : expand_grads(bound, ret, map, err);
+    unsigned char *marks = calloc(graph_size(m->graph) + 1, 1);
+    if (marks == NULL)
+        return no_memory(err);
+    (void)graph_mark_losses(m->graph, m->cost, marks);
+    err_code code = graph_weigh(bound, marks, weight_leaf, ret, ret_map, err);
+    free(marks);
+    return code;
+}
+
+/* Expands the gradients of g, and moves a map that leads to g on. */
+static err_code expand_on(const struct graph *g, node_id *map, size_t count, struct graph **ret, struct error *err)
+{
+    node_id *moved = calloc(graph_size(g) + 1, sizeof *moved);
+    err_code code = moved == NULL ? no_memory(err) : expand_grads(g, ret, moved, err);
+    for (size_t i = 0; i < count && code == ERR_ok; i++)
+        map[i] = moved[map[i]];
+    free(moved);
+    return code;
+}
+
+/* The model's graph for so many rows, without Grad nodes, and where its nodes went. */
+static err_code bind_model(const struct model *m, const struct train_spec *spec, int64_t batch, struct graph **ret,
+                           node_id **ret_map, struct error *err)
+{
+    struct graph *bound = NULL, *weighted = NULL;
+    const size_t size = graph_size(m->graph);
+    node_id *map = calloc(size + 1, sizeof *map);
+    err_code code = map == NULL ? no_memory(err) : graph_bind(m->graph, batch, &bound, err);
+    for (size_t i = 0; i < size && code == ERR_ok; i++)
+        map[i] = (node_id)i;
+    if (code == ERR_ok && spec->weighted)
+        code = weigh(m, bound, &weighted, map, err);
+    if (code == ERR_ok)
+        code = expand_on(weighted != NULL ? weighted : bound, map, size, ret, err);
     graph_free(bound);
+    graph_free(weighted);
     if (code != ERR_ok) {
         free(map);
         return code;
@@ -147,7 +191,7 @@ static err_code build_step(struct step_graph *s, const struct model *m, const st
                            bool with_adjoints, node_id *leaves, node_id *gradients, struct error *err)
 {
     node_id *map = NULL;
-    err_code code = bind_model(m, batch, &s->graph, &map, err);
+    err_code code = bind_model(m, spec, batch, &s->graph, &map, err);
     if (code != ERR_ok)
         return code;
     s->forward = graph_size(s->graph);
@@ -242,11 +286,7 @@ static void share_updates(const struct model *m, const struct step_graph *s, con
 static err_code plan_wanted(const struct model *m, const struct train_spec *job, const struct graph *simple,
                             struct wanted *w, bool training, struct plan **ret, struct error *err)
 {
-    for (size_t i = 0; i < m->input_count; i++) {
-        node_id leaf = graph_find(simple, graph_node(m->graph, m->inputs[i])->name);
-        if (leaf != NODE_NONE)
-            w->gathered[w->gathered_count++] = leaf;
-    }
+    w->gathered_count = row_leaves(m, simple, w->gathered);
     struct plan_spec spec = {
         .graph = simple,
         .dtype = m->dtype,
@@ -302,7 +342,7 @@ err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t
     struct graph *graph = NULL, *simple = NULL;
     node_id *map = NULL;
     struct wanted w = {0};
-    err_code code = bind_model(m, batch, &graph, &map, err);
+    err_code code = bind_model(m, spec, batch, &graph, &map, err);
     if (code != ERR_ok)
         return code;
     if (!wanted_new(&w, 2, m->input_count)) {

@@ -28,8 +28,8 @@ void step_graph_clear(struct step_graph *s);
 
 /* The plan of a training step: output 0 is the cost, with_norm output 1 the norm of the gradient, the others are
  * written where the parameters and their states lie, with the same bits whether with the norm or without. For LBFGS
- * they are the gradients by the parameters, and written nowhere. The model's inputs are gathered. A state is a leaf of
- * the plan only if the cost depends on its parameter. */
+ * they are the gradients by the parameters, and written nowhere. The model's inputs and the weights are gathered. A
+ * state is a leaf of the plan only if the cost depends on its parameter. */
 err_code step_plan(const struct model *m, const struct train_spec *spec, int64_t batch, bool with_norm,
                    struct plan **ret, struct error *err);
 /* The plan of the cost and, where there are metrics, of the model's output, without training (Dropout is the
@@ -41,5 +41,11 @@ err_code cost_plan(const struct model *m, const struct train_spec *spec, int64_t
 enum { LEAF_NAME_MAX = 64 };
 const char *state_leaf(size_t parameter, size_t state, char buffer[LEAF_NAME_MAX]);
 const char *scalar_leaf(size_t scalar, char buffer[LEAF_NAME_MAX]);
+/* The leaf of the rows' weights. */
+extern const char *const weight_leaf;
+
+/* The leaves of a step's graph that take rows of a table, if they are in it: the model's inputs, and the weights. Room
+ * for input_count + 1; returns how many there are. */
+size_t row_leaves(const struct model *m, const struct graph *g, node_id *ret);
 
 #endif

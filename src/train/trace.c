@@ -74,11 +74,9 @@ static err_code plan_every_node(struct trace *t, const node_id *roots, size_t ro
     if (gathered == NULL)
         return error_set(err, ERR_out_of_memory, "no memory to trace a step");
     size_t gathered_count = 0;
-    for (size_t i = 0; i < m->input_count; i++) {
-        node_id leaf = graph_find(g, graph_node(m->graph, m->inputs[i])->name);
-        if (leaf != NODE_NONE && t->needed[leaf])
-            gathered[gathered_count++] = leaf;
-    }
+    for (size_t i = 0, count = row_leaves(m, g, gathered); i < count; i++)
+        if (t->needed[gathered[i]])
+            gathered[gathered_count++] = gathered[i];
     struct plan_spec spec = {
         .graph = g,
         .dtype = m->dtype,

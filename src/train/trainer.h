@@ -38,6 +38,7 @@ struct train_spec {
     struct early_stopping early_stopping;
     bool stop_on_nonfinite;     /* ends where all was finite last, instead of failing */
     int64_t record_every_steps; /* a point at each multiple too; 0: a point an epoch */
+    bool weighted;              /* rows have weights: every loss of the cost that averages over rows is weighted */
     unsigned metrics;           /* bit 1 << enum score: those that are looked at when an epoch ends */
 };
 
@@ -48,6 +49,7 @@ struct train_data {
     size_t rows;                /* training and validation together; below 2^32 */
     const unsigned char *marks; /* with validation_rows: 1 a row that validates, else 0; not looked at any more when
                                    the trainer is made */
+    const void *weights;        /* with weighted: one a row, in the model's dtype; NULL without */
     const double *target_scale; /* the target's units for each element of a row, for MAE; NULL: all are 1 */
 };
 
@@ -81,7 +83,7 @@ struct train_size {
 /* Checks that the spec fits the model and says how large it is, without training. Mistakes are items whose pointers are
  * fields of the job ("/epochs"): out_of_range, empty_table, no_cost, invalid_value (no parameters), shape_mismatch (an
  * input of the cost whose first axis is not batch), limit_exceeded (over a million points), invalid_value (metrics that
- * the model has no target for). */
+ * the model has no target for, weights where the cost has no loss that averages over rows). */
 err_code train_measure(const struct model *m, const struct train_spec *spec, size_t rows, struct train_size *ret,
                        struct error *err);
 

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "base/text.h"
 #include "data/transform_record.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,25 @@ static void add_binding(const struct model *m, size_t input, const struct job_bi
     check_columns(m, item, !bind, info, err);
 }
 
+static const struct place at_weight = {.pointer = "/weight"};
+
+/* Of the table that trains (`name` NULL), or of a second one of that name for what it is. */
+static void check_weight(const char *weight, const struct table_info *info, struct place place, struct error *err)
+{
+    size_t index;
+    if (!table_find_column(info, weight, &index)) {
+        add_unknown_column(info, weight, place, false, err);
+        return;
+    }
+    const struct column *c = &info->columns[index];
+    if (c->type != COLUMN_NUMBER || c->shape.rank > 0)
+        error_add(err, ERR_wrong_type, place, "a weight is one number a row; '%s' is %s", c->name,
+                  c->type == COLUMN_NUMBER ? "many" : "a category");
+    else if (c->min < 0 || c->max == 0)
+        error_add(err, ERR_out_of_range, place, "weights are at least 0, and not all of them 0; '%s' is from %g to %g",
+                  c->name, c->min, c->max);
+}
+
 err_code bindings_make(const struct model *m, const struct job_spec *spec, const struct table_info *info,
                        struct bindings *ret, struct error *err)
 {
@@ -200,6 +220,10 @@ err_code bindings_make(const struct model *m, const struct job_spec *spec, const
         for (size_t i = 0; i < m->input_count; i++) {
             add_binding(m, i, binds[m->inputs[i]], needed[m->inputs[i]], info, &b, &found);
         }
+        if (spec->weight) {
+            check_weight(spec->weight, info, at_weight, &found);
+        }
+        b.weight = spec->weight;
         code = error_close(&found, ERR_invalid_job, "the job");
     }
     free(needed);
@@ -261,6 +285,8 @@ err_code bindings_check_second(const struct bindings *b, const struct table_info
         for (size_t k = 0; k < b->items[i].column_count; k++)
             if (table_find_column(first, b->items[i].columns[k], &index))
                 check_second_column(&first->columns[index], second, err);
+    if (b->weight)
+        check_weight(b->weight, second, at_second, err);
     return err->total > before ? ERR_invalid_job : ERR_ok;
 }
 
@@ -268,7 +294,7 @@ err_code bindings_check_second(const struct bindings *b, const struct table_info
 
 size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows)
 {
-    size_t sum = 0;
+    size_t sum = b->weight ? (size_t)rows * dtype_size(m->dtype) : 0;
     for (size_t i = 0; i < b->count; i++) {
         int64_t elements = 0;
         size_t bytes;
@@ -317,6 +343,49 @@ static err_code bind_one(const struct model *m, const struct binding *b, const s
     return code;
 }
 
+/* The weights of a table's rows over `mean`, in the model's dtype, into `to`. */
+static void put_weights(const struct table *table, const char *column, double mean, enum dtype dtype, void *to)
+{
+    size_t index = 0;
+    (void)table_find_column(&table->info, column, &index); /* it was found before */
+    const double *from = table->values + table->info.columns[index].offset;
+    for (size_t row = 0; row < (size_t)table->info.rows; row++) {
+        const double weight = from[row * table->info.width] / mean;
+        if (dtype == DTYPE_FLOAT32)
+            ((float *)to)[row] = (float)weight;
+        else
+            ((double *)to)[row] = weight;
+    }
+}
+
+static double mean_weight(const struct sources *from, const char *column)
+{
+    size_t index = 0;
+    double sum = 0;
+    (void)table_find_column(&from->first->info, column, &index);
+    const double *values = from->first->values + from->first->info.columns[index].offset;
+    for (size_t i = 0; i < from->training_count; i++)
+        sum += values[from->training_rows[i] * from->first->info.width];
+    return sum / (double)from->training_count;
+}
+
+static err_code bind_weights(const struct model *m, const char *column, const struct sources *from,
+                             struct bound_data *d, struct error *err)
+{
+    const double mean = mean_weight(from, column);
+    if (!(mean > 0 && isfinite(mean)))
+        return error_add(err, ERR_out_of_range, at_weight, "the weights of the training rows have no mean above 0");
+    d->weights = malloc(d->data.rows * dtype_size(m->dtype));
+    if (!d->weights)
+        return error_set(err, ERR_out_of_memory, NULL);
+    put_weights(from->first, column, mean, m->dtype, d->weights);
+    if (from->second)
+        put_weights(from->second, column, mean, m->dtype,
+                    (char *)d->weights + (size_t)from->first->info.rows * dtype_size(m->dtype));
+    d->data.weights = d->weights;
+    return ERR_ok;
+}
+
 /* What one step of each value of a bound input is in the data's own units: a category is its own. */
 static err_code scale_of(const struct transform *t, double **ret, struct error *err)
 {
@@ -359,6 +428,9 @@ err_code bind_data(const struct model *m, const struct bindings *b, const struct
     if (code == ERR_ok) {
         code = scale_target(m, b, &d, err);
     }
+    if (code == ERR_ok && b->weight) {
+        code = bind_weights(m, b->weight, &from, &d, err);
+    }
     if (code != ERR_ok) {
         bound_data_clear(&d);
         return code;
@@ -375,6 +447,7 @@ void bound_data_clear(struct bound_data *d)
     }
     free(d->values);
     free(d->target_scale);
+    free(d->weights);
     transforms_free(d->transforms, d->transform_count);
     *d = (struct bound_data){0};
 }

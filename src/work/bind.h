@@ -18,12 +18,13 @@ struct binding {
 struct bindings {
     struct binding *items; /* owned */
     size_t count;
+    const char *weight; /* the column of the rows' weights, borrowed from the spec; NULL */
 };
 void bindings_clear(struct bindings *b);
 
 /* Every input that the cost needs, and every one that the spec binds. Mistakes are items with pointers into the job
  * ("/bind/X/columns/2"): unknown inputs and columns (with a guess), transforms that do not fit a column, counts that do
- * not fit the input's shape, an input without a batch axis. */
+ * not fit the input's shape, an input without a batch axis; weights that are not one number a row, or negative. */
 err_code bindings_make(const struct model *m, const struct job_spec *spec, const struct table_info *info,
                        struct bindings *ret, struct error *err);
 
@@ -43,6 +44,7 @@ struct bound_data {
     size_t value_count;
     struct transform *transforms; /* owned; one a binding */
     size_t transform_count;
+    void *weights;        /* owned; data.weights: divided by their mean over the training rows */
     double *target_scale; /* owned; data.target_scale: of the input that the output is held against, if it is bound */
 };
 err_code bind_data(const struct model *m, const struct bindings *b, const struct table *table,

@@ -21,6 +21,7 @@ void job_spec_clear(struct job_spec *spec)
         free(spec->freeze[i]);
     free(spec->freeze);
     free(spec->labels);
+    free(spec->weight);
     free(spec->validation.dataset);
     free(spec->validation.column);
     free(spec->validation.label);

@@ -39,6 +39,7 @@ struct job_spec {
     char **freeze; /* train.freeze */
     size_t freeze_count;
     int64_t from_version; /* 0: the newest at acceptance */
+    char *weight;         /* a column; NULL: rows weigh the same */
     int64_t priority;
     struct job_validation validation;
     struct job_checkpoint checkpoint;

@@ -250,3 +250,105 @@ def test_categories_to_validate_on_must_be_known(client):
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("unknown_category", "/validation/dataset")]
     assert "'Paris'" in document["errors"][0]["detail"]
     run(client, **body, validation={"dataset": "numpy-less-towns"})
+
+
+# By loss: the program, elements of a row of y, what is fed as y, and PyTorch's elements of the loss and their number a row.
+CUT = "p = Linear(X, W, b)\ncost = "
+LOSSES = {
+    "MSE": (CUT + "MSE(p, y)", 2, "real", lambda F, p, y: F.mse_loss(p, y, reduction="none"), 2),
+    "MAE": (CUT + "MAE(p, y)", 2, "real", lambda F, p, y: F.l1_loss(p, y, reduction="none"), 2),
+    "Huber": (CUT + "Huber(p, y, delta=0.7)", 2, "real", lambda F, p, y: F.huber_loss(p, y, reduction="none", delta=0.7), 2),
+    "LogCosh": (CUT + "LogCosh(p, y)", 2, "real", lambda F, p, y: (p - y).cosh().log(), 2),
+    "BCE": (CUT + "BCE(Sigmoid(p), y)", 2, "half", lambda F, p, y: F.binary_cross_entropy(p.sigmoid(), y, reduction="none"), 2),
+    "BCEWithLogits": (CUT + "BCEWithLogits(p, y)", 2, "half",
+                      lambda F, p, y: F.binary_cross_entropy_with_logits(p, y, reduction="none"), 2),
+    "CrossEntropy": (CUT + "CrossEntropy(p, y)", 1, "class", lambda F, p, y: F.cross_entropy(p, y[:, 0].long(), reduction="none"), 1),
+    "CrossEntropy of probabilities": (CUT + "CrossEntropy(p, y)", 2, "half",
+                                      lambda F, p, y: F.cross_entropy(p, y, reduction="none"), 1),
+    "KLDiv": (CUT + "KLDiv(LogSoftmax(p), y)", 2, "half", lambda F, p, y: F.kl_div(F.log_softmax(p, -1), y, reduction="none"), 1),
+    "Hinge": (CUT + "Hinge(p, y)", 2, "sign", lambda F, p, y: (1 - y * p).relu(), 2),
+    "PoissonNLL": (CUT + "PoissonNLL(p, y)", 2, "half", lambda F, p, y: F.poisson_nll_loss(p, y, reduction="none"), 2),
+    "GaussianNLL": (CUT + "GaussianNLL(p, y, Exp(p))", 2, "real",
+                    lambda F, p, y: F.gaussian_nll_loss(p, y, p.exp(), reduction="none"), 2),
+}
+KINDS = {
+    "real": lambda i: ((i * 11 % 17) / 8 - 1, (i * 3 % 7) / 4), "half": lambda i: ((i % 3) / 2, 1 - (i % 3) / 2),
+    "class": lambda i: (i % 2,), "sign": lambda i: (1 - 2 * (i % 2), 1 - 2 * (i // 2 % 2)),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_of_rows(client, loss):
+    """A third of the rows validate; the last batch is shorter; another term of the cost stays as it is."""
+    torch = pytest.importorskip("torch")
+    program, width, kind, elements, count = LOSSES[loss]
+    rows = 45
+    data = table(rows)
+    y = [KINDS[kind](i) for i in range(rows)]
+    columns = {"a": data["a"], "b": data["b"], **{f"y{k}": [row[k] for row in y] for k in range(width)},
+               "w": [(i * 5 % 7) / 2 for i in range(rows)], "third": [i % 3 for i in range(rows)]}
+    put(client, "weighted", columns)
+    first = {"W": [[0.5, -0.25], [0.125, 0.75]], "b": [0.25, -0.5]}
+    model = {"program": program + " + 0.1 * Sum(W * W)", "cost": "cost", "dtype": "float64",
+             "inputs": {"X": {"shape": ["batch", 2]}, "y": {"shape": ["batch", width]}},
+             "parameters": {name: {"init": {"value": value}} for name, value in first.items()}}
+    assert client.put("/v1/models/weighted", json=model).status_code in (200, 201)
+    bind = {"X": {"columns": ["a", "b"]}, "y": {"columns": [f"y{k}" for k in range(width)]}}
+    body, points = run(client, model="weighted", dataset="weighted", bind=bind, weight="w", epochs=4,
+                       validation={"column": "third", "value": 2})
+    assert body["weight"] == "w"
+
+    tensor = lambda value: torch.tensor(value, dtype=torch.float64)
+    X, Y, w = tensor([[a, b] for a, b in zip(data["a"], data["b"])]), tensor(y), tensor(columns["w"])
+    trains = tensor(columns["third"]) != 2
+    w = w / w[trains].mean()
+    W, b = (tensor(first[name]).requires_grad_() for name in "Wb")
+    step = torch.optim.SGD([W, b], RATE)
+
+    def cost_of(rows):
+        each = elements(torch.nn.functional, X[rows] @ W + b, Y[rows]).reshape(len(rows), -1).sum(1) / count
+        return (each * w[rows]).mean() + 0.1 * (W * W).sum()
+
+    training, validation = trains.nonzero()[:, 0], (~trains).nonzero()[:, 0]
+    for point in points:
+        total = 0
+        for rows in training.split(8):
+            cost = cost_of(rows)
+            step.zero_grad()
+            cost.backward()
+            step.step()
+            total += cost.item() * len(rows)
+        assert point["cost"] == pytest.approx(total / len(training), rel=1e-12)
+        with torch.no_grad():
+            expected = sum(cost_of(rows).item() * len(rows) for rows in validation.split(8)) / len(validation)
+        assert point["validation_cost"] == pytest.approx(expected, rel=1e-12)
+    made = client.get(f"/v1/models/weighted/parameters?version={body['version']}").json()["parameters"]
+    assert made["W"] == [pytest.approx(row, rel=1e-12) for row in W.tolist()]
+    assert made["b"] == pytest.approx(b.tolist(), rel=1e-12)
+
+
+def test_equal_weights_change_little(client):
+    """A weight of one everywhere is none, but for rounding."""
+    put(client, "numpy-even", {**table(40), "w": [3] * 40})
+    body, points = run(client, dataset="numpy-even", weight="w", validation={"column": "part", "value": 1})
+    rows, marks = matrix(table(40)), np.arange(40) % 4 == 1
+    check(client, body, points, rows[~marks], rows[marks])
+
+
+@pytest.mark.parametrize("weight, code, changes", [
+    ("nothing", "unknown_column", {}), ("name", "wrong_type", {}), ("minus", "out_of_range", {}),
+    ("zero", "out_of_range", {}),
+    ("w", "invalid_value", {"model": "numpy-formula"}),
+])
+def test_weights_that_do_not_fit(client, weight, code, changes):
+    put(client, "numpy-weights", {**table(40), "w": [1] * 40, "minus": [1] * 39 + [-1], "zero": [0] * 40, "first": [1] + [0] * 39})
+    formula = {**MODEL, "program": "p = Linear(X, W, b)\ncost = Mean((p - y) ^ 2)"}
+    client.put("/v1/models/numpy-formula", json=formula)
+    document = problem(client.post("/v1/jobs", json=job(dataset="numpy-weights", weight=weight, **changes)), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [(code, "/weight")]
+    answer = client.post("/v1/jobs", json=job(dataset="numpy-weights", weight="first", validation={"column": "first", "value": 1}))
+    body = wait(client, answer.json()["id"])
+    assert (body["state"], body["error"]["type"]) == ("failed", "/problems/out_of_range"), body
+    document = problem(client.post("/v1/jobs", json=job(dataset="numpy-weights", weight="w",
+                                                        validation={"dataset": "numpy-second"})), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("unknown_column", "/validation/dataset")]

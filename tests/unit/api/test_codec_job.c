@@ -57,6 +57,7 @@ static void test_defaults(void **state)
     assert_int_equal(t->seed, 0);
     assert_true(t->validation_fraction == 0);
     assert_false(t->stop_on_nonfinite);
+    assert_false(t->weighted);
     assert_int_equal(t->record_every_steps, 0);
     assert_int_equal(t->optimizer.name, OPTIMIZER_ADAMW);
     assert_true(t->optimizer.learning_rate == 0.001);
@@ -95,6 +96,8 @@ static void check_all_fields(const struct job_spec *s)
     assert_int_equal(s->train.freeze_count, 2);
     assert_string_equal(s->train.freeze[1], "W2");
     assert_true(s->train.stop_on_nonfinite);
+    assert_true(s->train.weighted);
+    assert_string_equal(s->weight, "how much");
     assert_true(s->train.metrics == (1U << SCORE_R2 | 1U << SCORE_ACCURACY));
 }
 
@@ -110,6 +113,7 @@ static void test_all_fields(void **state)
                "\"drop_last\": true, \"labels\": {\"team\": \"a\", \"x\": \"b:c d\"}, \"priority\": -100,"
                "\"schedule\": {\"name\": \"step\", \"every_epochs\": 3, \"factor\": 0.5, \"warmup_steps\": 10},"
                "\"clip_gradient_norm\": 2.5, \"freeze\": [\"b1\", \"W2\"], \"metrics\": [\"r2\", \"accuracy\"],"
+               "\"weight\": \"how much\","
                "\"threads\": 2, \"from_version\": 2}");
     check_all_fields(&j.spec);
     assert_int_equal(j.spec.priority, -100);
@@ -171,6 +175,7 @@ static void test_mistakes(void **state)
     expect_mistake("{" LEAST ", " SGD ", \"validation\": {\"fraction\": 1}}", ERR_out_of_range, "/validation/fraction");
     expect_mistake("{" LEAST ", " SGD ", \"record\": {}}", ERR_missing_field, "/record/every_steps");
     expect_mistake("{" LEAST ", " SGD ", \"on_nonfinite\": \"halt\"}", ERR_invalid_value, "/on_nonfinite");
+    expect_mistake("{" LEAST ", " SGD ", \"weight\": 2}", ERR_wrong_type, "/weight");
     expect_mistake("{" LEAST ", " SGD ", \"metrics\": \"mae\"}", ERR_wrong_type, "/metrics");
     expect_mistake("{" LEAST ", " SGD ", \"metrics\": [\"mae\", \"mse\"]}", ERR_invalid_value, "/metrics/1");
     expect_mistake("{" LEAST ", " SGD ", \"metrics\": [\"mae\", 1]}", ERR_wrong_type, "/metrics/1");
