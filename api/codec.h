@@ -74,6 +74,13 @@ err_code decode_parameters(const char *bytes, size_t size, const struct model *m
 err_code decode_table(const char *bytes, size_t size, const struct limits *limits, table_sink *sink, void *context,
                       struct table_info *ret, struct error *err);
 
+/* A fork's body: changes to `base`, the canonical text of a job, and from where it starts. A change takes the place of
+ * the whole field; null of the field as if it were not given. `ret` and `ret_canonical` as decode_job_request, with
+ * `priority` where there is no change of it; *ret_from_step: 0 where it starts from a version. */
+err_code decode_job_fork(const char *bytes, size_t size, const char *base, int64_t priority,
+                         const struct limits *limits, struct job_spec *ret, char **ret_canonical,
+                         int64_t *ret_from_step, struct error *err);
+
 /* {"priority": 5} */
 err_code decode_job_patch(const char *bytes, size_t size, const struct limits *limits, int64_t *ret_priority,
                           struct error *err);

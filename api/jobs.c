@@ -69,6 +69,18 @@ static void put_lineage(struct json *j, const struct store_job *job)
     put_object_end(j);
 }
 
+static void put_origin(struct json *j, const struct store_job *job)
+{
+    member_string(j, "forked_from", job->forked_from);
+    member_whole_or_null(j, "from_step", job->from_step, job->from_step > 0);
+    member_string(j, "verifies", job->verifies);
+    put_key(j, "same");
+    if (job->same < 0)
+        put_null(j);
+    else
+        put_bool(j, job->same == 1);
+}
+
 static void put_score(struct json *j, const char *name, double value)
 {
     if (!isnan(value))
@@ -118,6 +130,7 @@ void job_json(struct json *j, const struct store_job *job)
     member_string(j, "stopped", job->stopped);
     member_string(j, "digest", job->digest);
     put_lineage(j, job);
+    put_origin(j, job);
     member_whole(j, "priority", job->priority);
     member_whole(j, "from_version", job->from_version);
     if (length > 2) /* the members of the canonical text, without its brackets */
@@ -142,6 +155,20 @@ static void reply_job(struct request *r, struct reply *ret, struct store_job *jo
 
 /* ---- submitting ---- */
 
+/* Answers with the job that was made, or the reason why not; clears the job. */
+static enum handled accepted(struct request *r, struct reply *ret, err_code code, struct store_job *job,
+                             struct error *err)
+{
+    if (code == ERR_ok) {
+        reply_job(r, ret, job, 202);
+        reply_header(ret, "Location", "/v1/jobs/%s", job->id);
+    } else {
+        reply_problem(ret, r, err);
+    }
+    store_job_clear(job);
+    return HANDLED;
+}
+
 enum handled jobs_post(struct request *r, struct reply *ret)
 {
     struct error err = {0};
@@ -155,16 +182,65 @@ enum handled jobs_post(struct request *r, struct reply *ret)
         code = decode_job_request(r->body, r->body_size, &r->app->config->limits, &spec, &canonical, &err);
     if (code == ERR_ok)
         code = work_submit(r->app->work, &spec, canonical, has_key ? &key : NULL, &job, &repeated, &err);
-    if (code == ERR_ok) {
-        reply_job(r, ret, &job, 202);
-        reply_header(ret, "Location", "/v1/jobs/%s", job.id);
-    } else {
-        reply_problem(ret, r, &err);
-    }
-    store_job_clear(&job);
     job_spec_clear(&spec);
     free(canonical);
-    return HANDLED;
+    return accepted(r, ret, code, &job, &err);
+}
+
+/* ---- again, and with changes ---- */
+
+enum handled job_verify(struct request *r, struct reply *ret)
+{
+    struct error err = {0};
+    struct store_job job = {0};
+    struct store_key key;
+    char digest[DIGEST_TEXT_MAX];
+    bool repeated = false, has_key = request_key(r, digest, &key, &err);
+    err_code code = error_close(&err, ERR_invalid_request, "the request");
+    if (code == ERR_ok)
+        code = work_verify(r->app->work, r->arguments[0], has_key ? &key : NULL, &job, &repeated, &err);
+    return accepted(r, ret, code, &job, &err);
+}
+
+static err_code fork_from(const struct request *r, const struct store_job *origin, const struct store_key *key,
+                          struct store_job *ret, struct error *err)
+{
+    struct job_spec spec = {0};
+    char *canonical = NULL;
+    int64_t from_step = 0;
+    bool repeated = false;
+    err_code code = decode_job_fork(r->body, r->body_size, origin->spec, origin->priority, &r->app->config->limits,
+                                    &spec, &canonical, &from_step, err);
+    if (code == ERR_ok && spec.from_version == 0)
+        spec.from_version = from_step > 0 ? origin->from_version : origin->version;
+    if (code == ERR_ok && spec.from_version == 0) {
+        error_add(err, ERR_missing_field, (struct place){.pointer = "/from_version"},
+                  "the job made no version: say from_version, or from_step");
+        code = error_close(err, ERR_invalid_job, "the job");
+    }
+    if (code == ERR_ok)
+        code = work_fork(r->app->work, origin, &spec, canonical, from_step, key, ret, &repeated, err);
+    job_spec_clear(&spec);
+    free(canonical);
+    return code;
+}
+
+enum handled job_fork(struct request *r, struct reply *ret)
+{
+    struct error err = {0};
+    struct store_job job = {0}, origin = {0};
+    struct store_key key;
+    char digest[DIGEST_TEXT_MAX];
+    bool repeated = false, has_key = request_key(r, digest, &key, &err);
+    err_code code = error_close(&err, ERR_invalid_request, "the request");
+    if (code == ERR_ok && has_key) /* the job may be gone by now */
+        code = store_job_find_key(r->app->store, &key, &job, &repeated, &err);
+    if (code == ERR_ok && !repeated)
+        code = store_job_get(r->app->store, r->arguments[0], &origin, &err);
+    if (code == ERR_ok && !repeated)
+        code = fork_from(r, &origin, has_key ? &key : NULL, &job, &err);
+    store_job_clear(&origin);
+    return accepted(r, ret, code, &job, &err);
 }
 
 /* ---- reading ---- */

@@ -51,6 +51,8 @@ const struct route routes[] = {
     {"POST", "/v1/jobs/{id}/cancel", job_cancel, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
     {"POST", "/v1/jobs/{id}/pause", job_pause, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
     {"POST", "/v1/jobs/{id}/resume", job_resume, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, false},
+    {"POST", "/v1/jobs/{id}/verify", job_verify, NULL, NO_BODY, NULL, NULL, NULL, ON_POOL, true},
+    {"POST", "/v1/jobs/{id}/fork", job_fork, NULL, LIMIT(body_bytes), JSON, NULL, NULL, ON_POOL, true},
     {"GET", "/v1/jobs/{id}/events", job_events, NULL, NO_BODY, NULL, NULL, LIST("text/event-stream"), ON_IO, false},
     {"GET", "/v1/events", events_get, NULL, NO_BODY, NULL, NULL, LIST("text/event-stream"), ON_IO, false},
     {"GET", "/v1/jobs/{id}/costs", job_costs, NULL, NO_BODY, NULL, LIST("after", "max_points"), LIST("application/json", "text/csv", "application/x-ndjson"), ON_POOL, false},

@@ -58,6 +58,7 @@ handler models_list, models_post, model_get, model_put, model_delete, model_vers
 handler query_predict, query_evaluate, query_gradient;
 handler datasets_list, dataset_get, dataset_rows, dataset_delete;
 extern const struct upload_handler dataset_put;
-handler jobs_list, jobs_post, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume, job_costs, job_events;
+handler jobs_list, jobs_post, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume, job_verify, job_fork,
+    job_costs, job_events;
 
 #endif

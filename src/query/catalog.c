@@ -209,36 +209,51 @@ err_code catalog_pack_parameters(struct tensor *const *parameters, size_t count,
     return ERR_ok;
 }
 
-/* The inverse of catalog_pack_parameters, straight from the store. */
-static err_code load_parameters(struct store *s, const struct model *m, const struct store_version *v,
-                                struct tensor ***ret, size_t *ret_size, struct error *err)
+err_code catalog_unpack_parameters(const struct model *m, const void *bytes, size_t size, struct tensor ***ret,
+                                   struct error *err)
 {
     struct tensor **parameters = calloc(m->parameter_count ? m->parameter_count : 1, sizeof(struct tensor *));
     err_code code = parameters ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
-    size_t size = 0;
+    const char *from = bytes;
     for (size_t i = 0; code == ERR_ok && i < m->parameter_count; i++) {
         code = tensor_new(m->dtype, graph_node(m->graph, m->parameters[i].node)->shape, &parameters[i], err);
-        if (code == ERR_ok && !size_add(size, tensor_bytes(parameters[i]), &size)) {
-            code = error_set(err, ERR_limit_exceeded, "the parameters are too large");
+        if (code == ERR_ok && tensor_bytes(parameters[i]) > size) {
+            code = error_set(err, ERR_internal, "the parameters are not the model's");
+        }
+        if (code == ERR_ok) {
+            memcpy(parameters[i]->data, from, tensor_bytes(parameters[i]));
+            from += tensor_bytes(parameters[i]);
+            size -= tensor_bytes(parameters[i]);
         }
     }
-    char *bytes = code == ERR_ok ? malloc(size ? size : 1) : NULL;
-    if (code == ERR_ok && !bytes) {
-        code = error_set(err, ERR_out_of_memory, NULL);
+    if (code == ERR_ok && size > 0) {
+        code = error_set(err, ERR_internal, "the parameters are not the model's");
     }
+    if (code == ERR_ok) {
+        *ret = parameters;
+    } else if (parameters) {
+        tensors_free(parameters, m->parameter_count);
+    }
+    return code;
+}
+
+static err_code load_parameters(struct store *s, const struct model *m, const struct store_version *v,
+                                struct tensor ***ret, size_t *ret_size, struct error *err)
+{
+    size_t size;
+    if (!size_mul((size_t)model_parameter_elements(m), dtype_size(m->dtype), &size)) {
+        return error_set(err, ERR_limit_exceeded, "the parameters are too large");
+    }
+    char *bytes = malloc(size ? size : 1);
+    err_code code = bytes ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
         code = store_version_parameters(s, v->model_id, v->version, bytes, size, err);
     }
     if (code == ERR_ok) {
-        size_t at = 0;
-        for (size_t i = 0; i < m->parameter_count; i++) {
-            memcpy(parameters[i]->data, bytes + at, tensor_bytes(parameters[i]));
-            at += tensor_bytes(parameters[i]);
-        }
-        *ret = parameters;
+        code = catalog_unpack_parameters(m, bytes, size, ret, err);
+    }
+    if (code == ERR_ok) {
         *ret_size = size;
-    } else if (parameters) {
-        tensors_free(parameters, m->parameter_count);
     }
     free(bytes);
     return code;

@@ -59,6 +59,9 @@ err_code catalog_add_version(struct catalog *c, const struct held_model *m, stru
 /* The bytes that the store keeps for a version. Caller frees. */
 err_code catalog_pack_parameters(struct tensor *const *parameters, size_t count, void **ret, size_t *ret_size,
                                  struct error *err);
+/* The inverse; tensors_free(). internal if the size is not that of the model's parameters. */
+err_code catalog_unpack_parameters(const struct model *m, const void *bytes, size_t size, struct tensor ***ret,
+                                   struct error *err);
 
 /* Whole tables, in memory. too_busy if it does not fit into what limits allow. */
 err_code catalog_hold_table(struct catalog *c, const char *dataset, struct held_table *ret, struct error *err);

@@ -92,14 +92,18 @@ err_code checkpoint_insert(struct db *db, const char *job, const struct store_ch
 
 /* ---- reading ---- */
 
-/* The newest one's row, without its state; its id is 0 if there is none. */
-static err_code find_newest(struct db *db, const char *job, struct store_checkpoint *ret, int64_t *ret_id,
-                            char **ret_digest, struct error *err)
+enum { NEWEST = -1 }; /* in place of a step */
+
+/* The row of one, without its state; its id is 0 if there is none. */
+static err_code find_row(struct db *db, const char *job, int64_t step, struct store_checkpoint *ret, int64_t *ret_id,
+                         char **ret_digest, struct error *err)
 {
     struct query q = query_start(db, "SELECT id, step, epoch, cost, best_cost, validation_cost, size, digest,"
                                      " accuracy, mae, r2"
-                                     " FROM checkpoint WHERE job = :job ORDER BY step DESC LIMIT 1");
+                                     " FROM checkpoint WHERE job = :job AND (step = :step OR :step < 0)"
+                                     " ORDER BY step DESC LIMIT 1");
     query_text(&q, ":job", job);
+    query_integer(&q, ":step", step);
     int64_t id = 0;
     if (query_row(&q)) {
         id = column_integer(&q, 0);
@@ -141,15 +145,16 @@ static err_code read_state(struct db *db, int64_t id, const char *digest, struct
 
 struct reading {
     const char *job;
+    int64_t step;
     struct store_checkpoint made; /* owned until it is handed over */
     bool found;
 };
 
-static err_code read_newest(struct db *db, struct reading *r, struct error *err)
+static err_code read_one(struct db *db, struct reading *r, struct error *err)
 {
     int64_t id = 0;
     char *digest = NULL;
-    err_code code = find_newest(db, r->job, &r->made, &id, &digest, err);
+    err_code code = find_row(db, r->job, r->step, &r->made, &id, &digest, err);
     if (code == ERR_ok && id != 0)
         code = read_state(db, id, digest, &r->made, err);
     r->found = id != 0;
@@ -157,22 +162,55 @@ static err_code read_newest(struct db *db, struct reading *r, struct error *err)
     return code;
 }
 
-err_code store_checkpoint_newest(struct store *s, const char *job, struct store_checkpoint *ret, bool *ret_found,
-                                 struct error *err)
+/* not_found, saying which steps there are. */
+static err_code tell_steps(struct db *db, const struct reading *r, struct error *err)
+{
+    struct query q = query_start(db, "SELECT group_concat(step, ', ') FROM"
+                                     " (SELECT step FROM checkpoint WHERE job = :job ORDER BY step)");
+    query_text(&q, ":job", r->job);
+    char *steps = query_row(&q) ? column_text(&q) : NULL;
+    err_code code = query_end(&q, err);
+    if (code == ERR_ok)
+        code = error_set(err, ERR_not_found, "the job keeps no checkpoint of step %" PRId64 "%s%s", r->step,
+                         steps ? ", but of steps " : "", steps ? steps : "");
+    free(steps);
+    return code;
+}
+
+static err_code read_checkpoint(struct store *s, struct reading *r, struct error *err)
 {
     struct db *db;
     err_code code = readers_take(s->readers, &db, err);
     if (code != ERR_ok)
         return code;
-    struct reading r = {.job = job};
-    code = read_newest(db, &r, err);
+    code = read_one(db, r, err);
+    if (code == ERR_ok && !r->found && r->step != NEWEST)
+        code = tell_steps(db, r, err);
     readers_give(s->readers, db);
-    if (code != ERR_ok || !r.found)
-        store_checkpoint_clear(&r.made);
+    if (code != ERR_ok || !r->found)
+        store_checkpoint_clear(&r->made);
+    return code;
+}
+
+err_code store_checkpoint_newest(struct store *s, const char *job, struct store_checkpoint *ret, bool *ret_found,
+                                 struct error *err)
+{
+    struct reading r = {.job = job, .step = NEWEST};
+    err_code code = read_checkpoint(s, &r, err);
     if (code == ERR_ok) {
         *ret_found = r.found;
         if (r.found)
             *ret = r.made;
     }
+    return code;
+}
+
+err_code store_checkpoint_get(struct store *s, const char *job, int64_t step, struct store_checkpoint *ret,
+                              struct error *err)
+{
+    struct reading r = {.job = job, .step = step};
+    err_code code = read_checkpoint(s, &r, err);
+    if (code == ERR_ok)
+        *ret = r.made;
     return code;
 }

@@ -61,6 +61,10 @@ void query_scores(struct query *q, const struct job_scores *scores);
 /* Deletes a job with its labels and its costs; versions that it made forget it. */
 err_code job_remove(struct db *db, const char *id, struct error *err);
 
+/* ---- job_start.c ---- */
+
+err_code job_start_insert(struct db *db, const char *job, const void *bytes, size_t size, struct error *err);
+
 /* ---- costs.c ---- */
 
 err_code costs_append(struct db *db, const char *job, const struct cost_point *points, size_t count, struct error *err);

@@ -10,7 +10,8 @@
     " state, created_at, started_at, finished_at, attempts, epoch, step, cost, best_cost, validation_cost,"            \
     " samples_per_second, version, digest, model_digest, dataset_digest, start_digest, gradd_version, error_code,"     \
     " error_detail, revision, best_version, stopped, training_rows, data_bytes,"                                       \
-    " validation_id, validation_digest, accuracy, mae, r2"
+    " validation_id, validation_digest, accuracy, mae, r2,"                                                            \
+    " forked_from, from_step, verifies, expected_digest, same"
 
 void job_row_read(struct query *q, struct store_job *ret);
 /* Ends a query that answers one job or none. */

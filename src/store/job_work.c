@@ -138,14 +138,18 @@ err_code store_job_checkpoint(struct store *s, const char *id, int64_t attempt, 
 
 /* ---- finishing ---- */
 
-static err_code model_of(struct db *db, const char *id, int64_t *ret, struct error *err)
+static err_code model_of(struct db *db, const char *id, int64_t *ret, bool *ret_verifies, struct error *err)
 {
-    struct query q = query_start(db, "SELECT model_id FROM job WHERE id = :id");
+    struct query q = query_start(db, "SELECT model_id, verifies IS NOT NULL FROM job WHERE id = :id");
     query_text(&q, ":id", id);
-    int64_t model_id = query_row(&q) ? column_integer(&q, 0) : 0;
+    bool found = query_row(&q);
+    int64_t model_id = found ? column_integer(&q, 0) : 0;
+    bool verifies = found && column_integer(&q, 0) != 0;
     err_code code = query_end(&q, err);
-    if (code == ERR_ok)
+    if (code == ERR_ok) {
         *ret = model_id;
+        *ret_verifies = verifies;
+    }
     return code;
 }
 
@@ -154,15 +158,19 @@ struct made {
     int64_t version, best;
 };
 
-/* Adds what a job that has succeeded made. The best comes first, so that the outcome is the newest. */
+/* Adds what a job that has succeeded made, but one that verifies another: its outcome is there already, or should be.
+ * The best comes first, so that the outcome is the newest. */
 static err_code add_versions(struct db *db, const struct news *n, struct made *ret, struct error *err)
 {
     const struct job_end *end = n->end;
     if (end->state != JOB_SUCCEEDED)
         return ERR_ok;
     int64_t model_id = 0;
-    err_code code = model_of(db, n->id, &model_id, err);
-    if (code == ERR_ok && end->best)
+    bool verifies = false;
+    err_code code = model_of(db, n->id, &model_id, &verifies, err);
+    if (code != ERR_ok || verifies)
+        return code;
+    if (end->best)
         code = version_append(db, model_id, n->id, end->best, end->best_parameters, end->size, &ret->best, err);
     if (code == ERR_ok)
         code = version_append(db, model_id, n->id, end->version, end->parameters, end->size, &ret->version, err);
@@ -172,10 +180,12 @@ static err_code add_versions(struct db *db, const struct news *n, struct made *r
 static err_code write_end(struct db *db, const struct news *n, const struct made *made, struct error *err)
 {
     const struct job_end *end = n->end;
-    struct query q = query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
-                                     " best_version = :best_version, stopped = :stopped, digest = :digest, error_code "
-                                     "= :error_code, error_detail = :error_detail,"
-                                     " revision = revision + 1 WHERE id = :id");
+    struct query q =
+        query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
+                        " best_version = :best_version, stopped = :stopped, digest = :digest,"
+                        " same = CASE WHEN verifies IS NOT NULL THEN expected_digest = :digest END, error_code "
+                        "= :error_code, error_detail = :error_detail,"
+                        " revision = revision + 1 WHERE id = :id");
     query_text(&q, ":id", n->id);
     query_text(&q, ":state", job_state_name(end->state));
     if (job_state_finished(end->state))
@@ -183,7 +193,7 @@ static err_code write_end(struct db *db, const struct news *n, const struct made
     query_integer_or_null(&q, ":version", made->version, 0);
     query_integer_or_null(&q, ":best_version", made->best, 0);
     query_text(&q, ":stopped", end->state == JOB_SUCCEEDED ? end->stopped : NULL);
-    query_text(&q, ":digest", made->version > 0 ? end->version->digest : NULL);
+    query_text(&q, ":digest", end->state == JOB_SUCCEEDED ? end->version->digest : NULL);
     query_text(&q, ":error_code", end->state == JOB_FAILED ? end->error_code : NULL);
     query_text(&q, ":error_detail", end->state == JOB_FAILED ? end->error_detail : NULL);
     return query_finish(&q, err);

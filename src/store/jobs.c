@@ -21,6 +21,9 @@ void store_job_clear(struct store_job *j)
     free(j->error_code);
     free(j->error_detail);
     free(j->stopped);
+    free(j->forked_from);
+    free(j->verifies);
+    free(j->expected_digest);
     free(j->validation_digest);
     *j = (struct store_job){0};
 }
@@ -101,6 +104,11 @@ void job_row_read(struct query *q, struct store_job *ret)
     ret->validation_id = column_integer(q, 0);
     ret->validation_digest = column_text(q);
     ret->progress.scores = column_scores(q);
+    ret->forked_from = column_text(q);
+    ret->from_step = column_integer(q, 0);
+    ret->verifies = column_text(q);
+    ret->expected_digest = column_text(q);
+    ret->same = (int)column_integer(q, -1);
 }
 
 err_code job_row_end(struct query *q, struct store_job *ret, bool *ret_found, struct error *err)
@@ -275,10 +283,12 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
     struct query q = query_start(
         db, "INSERT INTO job (id, model, model_id, dataset, dataset_id, spec, labels, from_version, epochs, steps,"
             " memory_bytes, priority, state, created_at, model_digest, dataset_digest, start_digest, gradd_version,"
-            " training_rows, data_bytes, validation_id, validation_digest)"
+            " training_rows, data_bytes, validation_id, validation_digest, forked_from, from_step, verifies,"
+            " expected_digest)"
             " VALUES (:id, :model, :model_id, :dataset, :dataset_id, :spec, :labels, :from_version, :epochs, :steps,"
             " :memory_bytes, :priority, 'queued', :created_at, :model_digest, :dataset_digest, :start_digest,"
-            " :gradd_version, :training_rows, :data_bytes, :validation_id, :validation_digest)");
+            " :gradd_version, :training_rows, :data_bytes, :validation_id, :validation_digest,"
+            " :forked_from, :from_step, :verifies, :expected_digest)");
     query_text(&q, ":id", j->id);
     query_text(&q, ":model", j->model);
     query_integer(&q, ":model_id", j->model_id);
@@ -300,6 +310,10 @@ static err_code insert_row(struct db *db, const struct store_job *j, struct erro
     query_integer(&q, ":data_bytes", j->data_bytes);
     query_integer_or_null(&q, ":validation_id", j->validation_id, 0);
     query_text(&q, ":validation_digest", j->validation_digest);
+    query_text(&q, ":forked_from", j->forked_from);
+    query_integer_or_null(&q, ":from_step", j->from_step, 0);
+    query_text(&q, ":verifies", j->verifies);
+    query_text(&q, ":expected_digest", j->expected_digest);
     return query_finish(&q, err);
 }
 
@@ -337,6 +351,8 @@ static err_code add_new(struct db *db, const struct addition *a, struct error *e
         code = insert_row(db, a->job, err);
     if (code == ERR_ok)
         code = insert_labels(db, a->job, err);
+    if (code == ERR_ok)
+        code = job_start_insert(db, a->job->id, a->job->start, a->job->start_size, err);
     return code == ERR_ok ? key_keep(db, a->key, 0, a->job->id, err) : code;
 }
 

@@ -123,7 +123,7 @@ err_code store_dataset_delete(struct store *s, const char *name,
 err_code store_dataset_read(struct store *s, int64_t id, int64_t offset, void *ret, size_t size,
                             struct error *err); /* bytes of the values, within their size; not_found */
 
-/* ---- jobs.c, job_states.c, job_actions.c, job_changes.c, job_work.c, costs.c, checkpoints.c ---- */
+/* ---- jobs.c, job_states.c, job_actions.c, job_changes.c, job_start.c, job_work.c, costs.c, checkpoints.c ---- */
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_PAUSED, JOB_SUCCEEDED, JOB_FAILED, JOB_CANCELLED, JOB_STATE_COUNT };
 const char *job_state_name(enum job_state state);
@@ -173,7 +173,14 @@ struct store_job {
     char *validation_digest;                                            /* of the second data set; NULL: none */
     char *error_code;                                                   /* NULL: none */
     char *error_detail;
-    int64_t revision; /* grows with every change: the ETag */
+    char *forked_from; /* the id of the job that this one is a fork of; NULL */
+    int64_t from_step; /* it starts with parameters of its own, those of that step of the other; 0: with a version's */
+    char *verifies;    /* the id of the job that it trains again; NULL */
+    char *expected_digest; /* of the outcome of that */
+    int same;              /* whether its own digest is that: 1 or 0; -1: not known */
+    int64_t revision;      /* grows with every change: the ETag */
+    const void *start;     /* on the way in alone: with from_step, those parameters; borrowed */
+    size_t start_size;
 };
 void store_job_clear(struct store_job *j);
 void store_job_list_free(struct store_job *list, size_t count);
@@ -201,6 +208,8 @@ err_code store_job_add(struct store *s, const struct store_job *j, int64_t max_q
 err_code store_job_find_key(struct store *s, const struct store_key *key, struct store_job *ret, bool *ret_found,
                             struct error *err);
 err_code store_job_get(struct store *s, const char *id, struct store_job *ret, struct error *err);
+/* The parameters that it starts with, of a job with from_step; size must be exact. */
+err_code store_job_start(struct store *s, const char *id, void *ret, size_t size, struct error *err);
 err_code store_job_list(struct store *s, const struct job_filter *filter, struct page page, struct store_job **ret,
                         size_t *ret_count, struct error *err);
 /* cancel, pause, resume by the table: wrong_state otherwise. The row changes at once. */
@@ -253,8 +262,11 @@ err_code store_job_checkpoint(struct store *s, const char *id, int64_t attempt, 
 /* The one to go on from; *ret_found false: there is none. database_failed if its bytes are not those written. */
 err_code store_checkpoint_newest(struct store *s, const char *job, struct store_checkpoint *ret, bool *ret_found,
                                  struct error *err);
-/* running -> succeeded with its version, or -> failed with error_code and error_detail, or -> queued (a stop):
- * atomically with the last points. */
+/* That of a step. not_found, saying which there are. */
+err_code store_checkpoint_get(struct store *s, const char *job, int64_t step, struct store_checkpoint *ret,
+                              struct error *err);
+/* running -> succeeded with its version (a job that verifies another makes none, but learns whether it is the same), or
+ * -> failed with error_code and error_detail, or -> queued (a stop): atomically with the last points. */
 struct job_end {
     enum job_state state;
     const struct store_version *version; /* succeeded */

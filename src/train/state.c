@@ -105,6 +105,19 @@ void state_save(const struct session *s, const struct progress *p, void *ret)
         (void)put_trained(&s->kept, to);
 }
 
+const void *trainer_state_parameters(const struct model *m, const void *bytes, size_t size, size_t *ret_size)
+{
+    struct header header;
+    const size_t parameters = (size_t)model_parameter_elements(m) * dtype_size(m->dtype);
+    if (size < sizeof header || size - sizeof header < parameters)
+        return NULL;
+    memcpy(&header, bytes, sizeof header);
+    if (memcmp(header.magic, magic, sizeof magic) != 0 || header.size != size)
+        return NULL;
+    *ret_size = parameters;
+    return (const char *)bytes + sizeof header;
+}
+
 err_code state_restore(struct session *s, struct progress *ret, const void *bytes, size_t size, struct error *err)
 {
     struct header header;

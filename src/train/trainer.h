@@ -135,6 +135,9 @@ bool trainer_is_whole(const struct trainer *t);
 /* Into a new trainer of the same model, spec and data. internal if the bytes do not fit it; the trainer is as it was.
  */
 err_code trainer_restore(struct trainer *t, const void *bytes, size_t size, struct error *err);
+/* The parameters in declared order, one after the other, as they stand in what trainer_save() wrote; borrowed. NULL:
+ * the bytes are not of a trainer of that model, of this version of gradd. */
+const void *trainer_state_parameters(const struct model *m, const void *bytes, size_t size, size_t *ret_size);
 /* Whether what would be saved is worth keeping: training that has gone non-finite is found out later, and must be
  * replayed from before. */
 bool trainer_state_finite(const struct trainer *t);

@@ -6,6 +6,7 @@
 #include "train/layout.h"
 #include "version.h"
 #include "work/bind.h"
+#include "work/origin.h"
 #include "work/split.h"
 #include "work/work.h"
 #include <inttypes.h>
@@ -23,6 +24,7 @@ struct submission {
     struct train_spec train; /* the spec's, with the number of rows that validate */
     size_t rows;             /* of both data sets */
     size_t data_bytes;       /* that the job's data take */
+    struct origin origin;
 };
 
 static void submission_clear(struct submission *s)
@@ -33,6 +35,7 @@ static void submission_clear(struct submission *s)
     store_dataset_clear(&s->second);
     table_info_clear(&s->info);
     table_info_clear(&s->second_info);
+    origin_clear(&s->origin);
 }
 
 /* A look-up that found nothing is a mistake in the request; anything else is a failure. */
@@ -51,7 +54,9 @@ static err_code look_up(err_code code, struct error *lookup, err_code unknown, c
 static err_code look_up_model(struct submission *s, struct error *found)
 {
     struct error lookup = {0};
-    err_code code = catalog_hold_model(s->config->catalog, s->spec->model, &s->model, &lookup);
+    const struct store_job *origin = s->origin.job;
+    err_code code = origin ? catalog_hold_model_id(s->config->catalog, origin->model_id, &s->model, &lookup)
+                           : catalog_hold_model(s->config->catalog, s->spec->model, &s->model, &lookup);
     if (code != ERR_ok)
         return look_up(code, &lookup, ERR_unknown_model, "/model", "model", s->spec->model, found);
     if (s->model.model->cost == NODE_NONE)
@@ -164,7 +169,9 @@ static err_code check(struct submission *s, struct train_size *ret_size, struct 
     if (code != ERR_ok || !s->model.model || !s->dataset.name)
         return code;
     struct bindings bindings = {0};
-    code = bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
+    code = origin_load(&s->origin, s->config->store, s->model.model, found);
+    if (code == ERR_ok || is_mistake(code, found))
+        code = bindings_make(s->model.model, s->spec, &s->info, &bindings, found);
     if (code == ERR_ok && s->second.name)
         code = bindings_check_second(&bindings, &s->info, &s->second_info, found);
     if (code == ERR_ok || is_mistake(code, found))
@@ -183,6 +190,41 @@ static char *label_lines(const struct job_spec *spec)
     return text_take(&lines);
 }
 
+/* What a submission becomes, but for what is made as it is stored. */
+static struct store_job job_of(const struct submission *s, const struct train_size *size, const char *spec_text)
+{
+    const struct origin *o = &s->origin;
+    const struct store_job *from = o->job, *verified = o->verifies ? from : NULL;
+    return (struct store_job){
+        .model = s->model.record.name,
+        .model_id = s->model.record.id,
+        .dataset = s->dataset.name,
+        .dataset_id = s->dataset.id,
+        .spec = (char *)spec_text,
+        .from_version = s->start.record->version,
+        .epochs = s->spec->train.epochs,
+        .steps = size->steps,
+        .memory_bytes = (int64_t)size->memory_bytes,
+        .data_bytes = (int64_t)s->data_bytes,
+        .training_rows = size->training_rows,
+        .validation_id = s->second.id,
+        .validation_digest = s->second.digest,
+        .priority = s->spec->priority,
+        .state = JOB_QUEUED,
+        .created_at = clock_now(),
+        .model_digest = s->model.record.digest,
+        .dataset_digest = s->dataset.digest,
+        .start_digest = o->start ? (char *)o->start_digest : s->start.record->digest,
+        .gradd_version = GRADD_VERSION,
+        .forked_from = from && !verified ? from->id : NULL,
+        .from_step = o->from_step,
+        .verifies = verified ? verified->id : NULL,
+        .expected_digest = verified ? verified->digest : NULL,
+        .start = o->start,
+        .start_size = o->start_size,
+    };
+}
+
 static err_code store(const struct submission *s, const struct train_size *size, const char *spec_text,
                       const struct store_key *key, struct store_job *ret, bool *ret_repeated, struct error *err)
 {
@@ -192,54 +234,89 @@ static err_code store(const struct submission *s, const struct train_size *size,
     if (code == ERR_ok && !labels)
         code = error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
-        struct store_job job = {.id = id,
-                                .model = s->model.record.name,
-                                .model_id = s->model.record.id,
-                                .dataset = s->dataset.name,
-                                .dataset_id = s->dataset.id,
-                                .spec = (char *)spec_text,
-                                .labels = labels,
-                                .from_version = s->start.record->version,
-                                .epochs = s->spec->train.epochs,
-                                .steps = size->steps,
-                                .memory_bytes = (int64_t)size->memory_bytes,
-                                .data_bytes = (int64_t)s->data_bytes,
-                                .training_rows = size->training_rows,
-                                .validation_id = s->second.id,
-                                .validation_digest = s->second.digest,
-                                .priority = s->spec->priority,
-                                .state = JOB_QUEUED,
-                                .created_at = clock_now(),
-                                .model_digest = s->model.record.digest,
-                                .dataset_digest = s->dataset.digest,
-                                .start_digest = s->start.record->digest,
-                                .gradd_version = GRADD_VERSION};
+        struct store_job job = job_of(s, size, spec_text);
+        job.id = id;
+        job.labels = labels;
         code = store_job_add(s->config->store, &job, s->config->limits->queued_jobs, key, ret, ret_repeated, err);
     }
     free(labels);
     return code;
 }
 
-err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
-                     struct store_job *ret, bool *ret_repeated, struct error *err)
+/* Checks and stores; clears the submission. */
+static err_code submit(struct work *w, struct submission *s, const char *spec_text, const struct store_key *key,
+                       struct store_job *ret, bool *ret_repeated, struct error *err)
 {
-    struct submission s = {.config = work_config_of(w), .spec = spec};
     struct error found = {0};
     struct train_size size = {0};
-    bool repeated = false;
-    err_code code = key ? store_job_find_key(s.config->store, key, ret, &repeated, err) : ERR_ok;
-    if (repeated)
-        *ret_repeated = true;
-    if (code != ERR_ok || repeated)
-        return code;
-    code = check(&s, &size, &found);
+    err_code code = origin_check(&s->origin, s->config->store, s->spec, &found);
+    if (code == ERR_ok)
+        code = check(s, &size, &found);
     if (code == ERR_ok)
         code = error_close(&found, ERR_invalid_job, "the job");
     error_move(err, &found);
     if (code == ERR_ok)
-        code = store(&s, &size, spec_text, key, ret, ret_repeated, err);
+        code = store(s, &size, spec_text, key, ret, ret_repeated, err);
     if (code == ERR_ok)
         work_wake(w);
-    submission_clear(&s);
+    submission_clear(s);
+    return code;
+}
+
+/* Whether the request was answered before. */
+static err_code find_repeated(const struct work *w, const struct store_key *key, struct store_job *ret,
+                              bool *ret_repeated, struct error *err)
+{
+    *ret_repeated = false;
+    return key ? store_job_find_key(work_config_of(w)->store, key, ret, ret_repeated, err) : ERR_ok;
+}
+
+err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
+                     struct store_job *ret, bool *ret_repeated, struct error *err)
+{
+    struct submission s = {.config = work_config_of(w), .spec = spec};
+    err_code code = find_repeated(w, key, ret, ret_repeated, err);
+    if (code != ERR_ok || *ret_repeated)
+        return code;
+    return submit(w, &s, spec_text, key, ret, ret_repeated, err);
+}
+
+err_code work_fork(struct work *w, const struct store_job *origin, const struct job_spec *spec, const char *spec_text,
+                   int64_t from_step, const struct store_key *key, struct store_job *ret, bool *ret_repeated,
+                   struct error *err)
+{
+    struct submission s = {
+        .config = work_config_of(w), .spec = spec, .origin = {.job = origin, .from_step = from_step}};
+    return submit(w, &s, spec_text, key, ret, ret_repeated, err);
+}
+
+static err_code verify(struct work *w, const struct store_job *origin, const struct store_key *key,
+                       struct store_job *ret, bool *ret_repeated, struct error *err)
+{
+    struct job_spec spec = {0};
+    err_code code = work_config_of(w)->decode(origin->spec, &spec, err);
+    if (code == ERR_ok) {
+        spec.from_version = origin->from_version;
+        spec.priority = origin->priority;
+        struct submission s = {.config = work_config_of(w),
+                               .spec = &spec,
+                               .origin = {.job = origin, .verifies = true, .from_step = origin->from_step}};
+        code = submit(w, &s, origin->spec, key, ret, ret_repeated, err);
+    }
+    job_spec_clear(&spec);
+    return code;
+}
+
+err_code work_verify(struct work *w, const char *id, const struct store_key *key, struct store_job *ret,
+                     bool *ret_repeated, struct error *err)
+{
+    struct store_job origin = {0};
+    err_code code = find_repeated(w, key, ret, ret_repeated, err);
+    if (code != ERR_ok || *ret_repeated)
+        return code;
+    code = store_job_get(work_config_of(w)->store, id, &origin, err);
+    if (code == ERR_ok)
+        code = verify(w, &origin, key, ret, ret_repeated, err);
+    store_job_clear(&origin);
     return code;
 }

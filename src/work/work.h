@@ -29,6 +29,16 @@ void work_stop(struct work *w);
  * ("/bind/X/columns/2"). Results as store_job_add. */
 err_code work_submit(struct work *w, const struct job_spec *spec, const char *spec_text, const struct store_key *key,
                      struct store_job *ret, bool *ret_repeated, struct error *err);
+/* Trains a job again, to compare the bits: a job whose `verifies` is its id. Results as work_submit, and not_found;
+ * wrong_state unless it has succeeded, and model and data sets are there as they were. */
+err_code work_verify(struct work *w, const char *id, const struct store_key *key, struct store_job *ret,
+                     bool *ret_repeated, struct error *err);
+/* A fork of a job: the spec is its own with changes, of the same model. from_step: 0, or it starts with the parameters
+ * of that step, of which the job keeps a checkpoint (a mistake at /from_step if not). Results as work_submit;
+ * wrong_state if the model, or the data set where it is the same, is not there as it was. */
+err_code work_fork(struct work *w, const struct store_job *origin, const struct job_spec *spec, const char *spec_text,
+                   int64_t from_step, const struct store_key *key, struct store_job *ret, bool *ret_repeated,
+                   struct error *err);
 /* cancel, pause, resume: the row changes at once, a running trainer stops within a step. */
 err_code work_act(struct work *w, const char *id, enum job_action action, struct store_job *ret, struct error *err);
 

@@ -30,6 +30,7 @@ struct training {
     struct job_spec spec;
     struct held_model model;
     struct held_version start;
+    struct tensor **own_start; /* what it starts with, where that is no version */
     struct bound_data bound;
     struct trainer *trainer;
     struct job_progress progress;
@@ -48,6 +49,9 @@ static void training_clear(struct training *t)
     struct catalog *catalog = t->worker->config->catalog;
     trainer_free(t->trainer);
     bound_data_clear(&t->bound);
+    if (t->own_start)
+        tensors_free(t->own_start, t->model.model->parameter_count);
+    t->own_start = NULL;
     catalog_release_version(catalog, &t->start);
     catalog_release_model(catalog, &t->model);
     job_spec_clear(&t->spec);
@@ -120,12 +124,30 @@ static err_code load_data(struct training *t, struct row_split *split, struct er
     return code;
 }
 
+/* Of a job that starts at a step of another one. */
+static err_code load_own_start(struct training *t, struct error *err)
+{
+    const struct model *m = t->model.model;
+    size_t size = (size_t)model_parameter_elements(m) * dtype_size(m->dtype);
+    void *bytes = malloc(size + 1);
+    if (!bytes)
+        return error_set(err, ERR_out_of_memory, NULL);
+    err_code code = store_job_start(t->worker->config->store, t->job->id, bytes, size, err);
+    if (code == ERR_ok)
+        code = catalog_unpack_parameters(m, bytes, size, &t->own_start, err);
+    free(bytes);
+    return code;
+}
+
 static err_code make_trainer(struct training *t, struct error *err)
 {
     struct row_split split = {0};
     err_code code = load_data(t, &split, err);
+    if (code == ERR_ok && t->job->from_step > 0)
+        code = load_own_start(t, err);
     if (code == ERR_ok)
-        code = trainer_new(t->model.model, &t->spec.train, &t->bound.data, t->start.parameters, &t->trainer, err);
+        code = trainer_new(t->model.model, &t->spec.train, &t->bound.data,
+                           t->own_start ? t->own_start : t->start.parameters, &t->trainer, err);
     split_clear(&split);
     t->bound.data.marks = NULL;
     return code;

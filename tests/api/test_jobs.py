@@ -269,6 +269,149 @@ def test_idempotency_key_outlives_what_the_job_names(client):
     problem(client.post("/v1/jobs", json=body, headers=key), 410, "gone")
 
 
+def version(client, body):
+    return client.get(f"/v1/models/{body['model']}/parameters?version={body['version']}").json()["parameters"]
+
+
+def test_verify(client):
+    body = wait(client, submit(client, epochs=20, validation={"fraction": 0.2}, labels={"team": "v"}, priority=3))
+    newest = client.get("/v1/models/job-line").json()["version"]
+    answer = client.post(f"/v1/jobs/{body['id']}/verify")
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == "/v1/jobs/" + answer.json()["id"] != "/v1/jobs/" + body["id"]
+    assert (answer.json()["verifies"], answer.json()["same"]) == (body["id"], None)
+    again = wait(client, answer.json()["id"])
+    assert (again["state"], again["same"], again["version"]) == ("succeeded", True, None), again
+    assert again["digest"] == body["digest"]
+    for field in ["from_version", "optimizer", "validation", "labels", "priority", "seed", "cost", "best_cost"]:
+        assert again[field] == body[field], field
+    assert client.get("/v1/models/job-line").json()["version"] == newest
+    assert (body["verifies"], body["same"], body["forked_from"]) == (None, None, None)
+    twice = wait(client, client.post(f"/v1/jobs/{again['id']}/verify").json()["id"])
+    assert (twice["verifies"], twice["same"]) == (again["id"], True)
+
+
+def test_verification_tells_other_bits(start):
+    """As if the machine had computed something else."""
+    first = start()
+    with Client(first.url) as client:
+        client.put("/v1/models/job-line", json=MODEL)
+        client.put("/v1/datasets/job-line", json={"columns": {"X": X, "y": Y}})
+        identity = submit(client, epochs=2)
+        wait(client, identity)
+    first.stop()
+    with contextlib.closing(sqlite3.connect(first.database)) as database, database:
+        database.execute("UPDATE job SET digest = replace(digest, substr(digest, 1, 1), 'x')")
+    second = start()
+    with Client(second.url) as client:
+        body = wait(client, client.post(f"/v1/jobs/{identity}/verify").json()["id"])
+        assert (body["state"], body["same"]) == ("succeeded", False)
+
+
+def test_what_can_not_be_verified(client, long_job):
+    wait(client, long_job, {"running"})
+    problem(client.post(f"/v1/jobs/{long_job}/verify"), 409, "wrong_state")
+    client.post(f"/v1/jobs/{long_job}/cancel")
+    problem(client.post(f"/v1/jobs/{long_job}/verify"), 409, "wrong_state")
+    problem(client.post("/v1/jobs/none/verify"), 404, "not_found")
+    problem(client.post("/v1/jobs/none/fork", json={}), 404, "not_found")
+
+
+def test_neither_verify_nor_fork_what_stood_on_something_else(client):
+    table = {"columns": {"X": X, "y": Y}}
+    client.put("/v1/models/fork-line", json=MODEL)
+    client.put("/v1/datasets/fork-line", json=table)
+    body = wait(client, submit(client, model="fork-line", dataset="fork-line", epochs=1))
+    paths = [f"/v1/jobs/{body['id']}/verify", f"/v1/jobs/{body['id']}/fork"]
+    client.put("/v1/datasets/fork-line", json={"columns": {"X": X, "y": Y[::-1]}})
+    problem(client.post(paths[0]), 409, "wrong_state")
+    problem(client.post(paths[1], json={}), 409, "wrong_state")
+    assert client.post(paths[1], json={"dataset": "job-line"}).status_code == 202
+    client.delete("/v1/datasets/fork-line")
+    problem(client.post(paths[0]), 409, "wrong_state")
+    problem(client.post(paths[1], json={}), 409, "wrong_state")
+    client.put("/v1/datasets/fork-line", json=table)
+    assert wait(client, client.post(paths[0]).json()["id"])["same"]
+    for job_of_model in client.get("/v1/jobs?model=fork-line").json()["items"]:
+        wait(client, job_of_model["id"])
+    client.put("/v1/models/fork-line", json={**MODEL, "seed": 5})
+    problem(client.post(paths[0]), 409, "wrong_state")
+    problem(client.post(paths[1], json={"from_version": 1}), 409, "wrong_state")
+
+
+def test_fork_from_a_version(client):
+    """Two jobs one after the other are one job of as many epochs, if rows are not shuffled and the optimizer remembers
+    nothing."""
+    first = wait(client, submit(client, epochs=10, shuffle=False, labels={"team": "f"}, from_version=1))
+    answer = client.post(f"/v1/jobs/{first['id']}/fork", json={"epochs": 15, "priority": 2})
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Location"] == "/v1/jobs/" + answer.json()["id"]
+    second = wait(client, answer.json()["id"])
+    assert (second["forked_from"], second["from_step"], second["from_version"]) == (first["id"], None, first["version"])
+    assert (second["epochs"], second["priority"], second["labels"], second["shuffle"]) == (15, 2, {"team": "f"}, False)
+    assert second["lineage"]["start_digest"] == first["digest"]
+    whole = wait(client, submit(client, epochs=25, shuffle=False, from_version=1))
+    assert whole["digest"] == second["digest"] != first["digest"]
+    other = client.post(f"/v1/jobs/{first['id']}/fork", json={"from_version": 1, "labels": None, "optimizer": {"name": "Adam"}})
+    other = wait(client, other.json()["id"])
+    assert (other["from_version"], other["labels"], other["optimizer"]["name"]) == (1, {}, "Adam")
+
+
+def test_fork_from_a_step(client):
+    """From each checkpoint that is kept, also of a job that was cancelled; and such a fork can be verified and forked."""
+    rule = {"every_steps": 10, "keep": 3}
+    first = wait(client, submit(client, epochs=10, shuffle=False, from_version=1, checkpoint=rule))
+    whole = wait(client, submit(client, epochs=4, shuffle=False, from_version=1))
+    forks = {}
+    for step in [30, 40, 50]:
+        answer = client.post(f"/v1/jobs/{first['id']}/fork", json={"from_step": step, "epochs": 2, "checkpoint": None})
+        assert answer.status_code == 202, answer.text
+        forks[step] = wait(client, answer.json()["id"])
+        assert (forks[step]["from_step"], forks[step]["forked_from"]) == (step, first["id"])
+        assert (forks[step]["steps"], forks[step]["checkpoint"]) == (10, {"keep": 1})
+    assert forks[50]["lineage"]["start_digest"] == first["digest"] != forks[30]["lineage"]["start_digest"]
+    assert forks[30]["digest"] == wait(client, submit(client, epochs=8, shuffle=False, from_version=1))["digest"]
+    assert forks[30]["digest"] != whole["digest"]
+    again = wait(client, client.post(f"/v1/jobs/{forks[30]['id']}/verify").json()["id"])
+    assert (again["same"], again["from_step"]) == (True, 30)
+    document = problem(client.post(f"/v1/jobs/{first['id']}/fork", json={"from_step": 20, "epochs": 0}), 422, "invalid_job")
+    assert ("out_of_range", "/epochs") in [(e["code"], e["pointer"]) for e in document["errors"]]
+    document = problem(client.post(f"/v1/jobs/{first['id']}/fork", json={"from_step": 20}), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("out_of_range", "/from_step")]
+    assert "30, 40, 50" in document["errors"][0]["detail"]
+
+
+def test_forks_that_are_wrong(client, long_job):
+    done = wait(client, submit(client, epochs=1))
+    path = f"/v1/jobs/{done['id']}/fork"
+    for changes, code, pointer in [
+        ({"model": "job-line"}, "unknown_field", "/model"), ({"epoch": 2}, "unknown_field", "/epoch"),
+        ({"from_step": 5, "from_version": 1}, "invalid_value", "/from_step"), ({"from_step": 0}, "out_of_range", "/from_step"),
+        ({"from_version": 9999}, "unknown_version", "/from_version"), ({"epochs": None}, "missing_field", "/epochs"),
+        ({"dataset": "nowhere"}, "unknown_dataset", "/dataset"), ([], "wrong_type", ""),
+        ({"optimizer": {"name": "LBFGS"}}, "invalid_value", "/batch_size"),
+    ]:
+        document = problem(client.post(path, json=changes), 422, "invalid_job")
+        assert (code, pointer) in [(e["code"], e["pointer"]) for e in document["errors"]], (changes, document)
+    assert client.post(path, json={"optimizer": {"name": "LBFGS"}, "batch_size": None}).status_code == 202
+    document = problem(client.post(f"/v1/jobs/{long_job}/fork", json={}), 422, "invalid_job")
+    assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("missing_field", "/from_version")]
+
+
+@pytest.mark.parametrize("action, body", [("verify", None), ("fork", {"epochs": 2})])
+def test_verify_and_fork_once_with_a_key(client, action, body):
+    done = wait(client, submit(client, epochs=1))
+    path, key = f"/v1/jobs/{done['id']}/{action}", {"Idempotency-Key": f"{action}-{done['id']}"}
+    first, again = (client.post(path, json=body, headers=key) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.headers["Location"] == again.headers["Location"]
+    wait(client, first.json()["id"])
+    client.delete(f"/v1/jobs/{done['id']}")
+    assert client.post(path, json=body, headers=key).headers["Location"] == first.headers["Location"]
+    other = client.get(first.headers["Location"]).json()
+    assert (other["verifies"] if action == "verify" else other["forked_from"]) == done["id"]
+
+
 BAD_JOBS = {
     "no model": ({"model": "nowhere"}, "unknown_model", "/model"),
     "no data set": ({"dataset": "nowhere"}, "unknown_dataset", "/dataset"),

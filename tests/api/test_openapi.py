@@ -198,6 +198,12 @@ def test_answers_about_resources(client):
     for action in ("cancel", "pause", "resume"):
         run("post", "/v1/jobs/{id}/" + action, f"/v1/jobs/{job}/{action}")
         run("post", "/v1/jobs/{id}/" + action, f"{MISSING}/{action}")
+    for action, body in (("verify", {}), ("fork", {"json": {"epochs": 1}})):
+        other = run("post", "/v1/jobs/{id}/" + action, f"/v1/jobs/{job}/{action}", **body).json()["id"]
+        run("post", "/v1/jobs/{id}/" + action, f"{MISSING}/{action}", **body)
+        for _ in range(200):
+            if run("get", "/v1/jobs/{id}", f"/v1/jobs/{other}").json()["finished_at"]:
+                break
     run("delete", "/v1/jobs/{id}", f"/v1/jobs/{job}")
     run("delete", dataset, "/v1/datasets/openapi")
     run("delete", model, "/v1/models/openapi?cascade=true")
