@@ -1,7 +1,9 @@
 #include "work/board.h"
+#include "base/clock.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct place_of_worker {
     char id[UUID_TEXT_MAX]; /* "": nobody */
@@ -13,6 +15,7 @@ struct place_of_worker {
 
 struct board {
     pthread_mutex_t mutex;
+    pthread_cond_t left; /* somebody left */
     int workers;
     struct place_of_worker places[];
 };
@@ -24,6 +27,11 @@ err_code board_new(int workers, struct board **ret, struct error *err)
         return error_set(err, ERR_out_of_memory, NULL);
     }
     pthread_mutex_init(&b->mutex, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&b->left, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     b->workers = workers;
     *ret = b;
     return ERR_ok;
@@ -32,6 +40,7 @@ err_code board_new(int workers, struct board **ret, struct error *err)
 void board_free(struct board *b)
 {
     if (b) {
+        pthread_cond_destroy(&b->left);
         pthread_mutex_destroy(&b->mutex);
         free(b);
     }
@@ -62,6 +71,7 @@ void board_leave(struct board *b, int worker)
 {
     pthread_mutex_lock(&b->mutex);
     b->places[worker].id[0] = '\0';
+    pthread_cond_broadcast(&b->left);
     pthread_mutex_unlock(&b->mutex);
 }
 
@@ -97,5 +107,23 @@ void board_stop_all(struct board *b)
     for (int i = 0; i < b->workers; i++) {
         atomic_store(&b->places[i].stop, true);
     }
+    pthread_mutex_unlock(&b->mutex);
+}
+
+static bool is_held(const struct board *b, const char *id)
+{
+    for (int i = 0; i < b->workers; i++)
+        if (strcmp(b->places[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+void board_await(struct board *b, const char *id, int64_t milliseconds)
+{
+    const int64_t due = clock_monotonic() + milliseconds * 1000000;
+    const struct timespec until = {.tv_sec = due / 1000000000, .tv_nsec = due % 1000000000};
+    pthread_mutex_lock(&b->mutex);
+    while (is_held(b, id) && pthread_cond_timedwait(&b->left, &b->mutex, &until) == 0)
+        ;
     pthread_mutex_unlock(&b->mutex);
 }

@@ -23,5 +23,7 @@ bool board_read(struct board *b, const char *id, int64_t attempt,
 /* Sets the flag of whoever trains it with this attempt or an earlier one; a later attempt is not meant. */
 void board_stop(struct board *b, const char *id, int64_t attempt);
 void board_stop_all(struct board *b);
+/* Waits until nobody has the job in hands, at most so long. */
+void board_await(struct board *b, const char *id, int64_t milliseconds);
 
 #endif

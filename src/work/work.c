@@ -123,9 +123,24 @@ void work_wake(struct work *w)
     wake_all(w);
 }
 
+enum { LET_GO_MILLISECONDS = 10000 }; /* for a worker to stop and to write a checkpoint */
+
+/* A worker that still has a paused job in hands may write its checkpoint as long as the row is paused. */
+static err_code await_checkpoint(struct work *w, const char *id, struct error *err)
+{
+    struct store_job job = {0};
+    err_code code = store_job_get(w->config.store, id, &job, err);
+    if (code == ERR_ok && job.state == JOB_PAUSED)
+        board_await(w->board, id, LET_GO_MILLISECONDS);
+    store_job_clear(&job);
+    return code;
+}
+
 err_code work_act(struct work *w, const char *id, enum job_action action, struct store_job *ret, struct error *err)
 {
-    err_code code = store_job_act(w->config.store, id, action, ret, err);
+    err_code code = action == JOB_RESUME ? await_checkpoint(w, id, err) : ERR_ok;
+    if (code == ERR_ok)
+        code = store_job_act(w->config.store, id, action, ret, err);
     if (code == ERR_ok && action == JOB_RESUME)
         wake_all(w);
     else if (code == ERR_ok)

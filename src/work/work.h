@@ -39,7 +39,8 @@ err_code work_verify(struct work *w, const char *id, const struct store_key *key
 err_code work_fork(struct work *w, const struct store_job *origin, const struct job_spec *spec, const char *spec_text,
                    int64_t from_step, const struct store_key *key, struct store_job *ret, bool *ret_repeated,
                    struct error *err);
-/* cancel, pause, resume: the row changes at once, a running trainer stops within a step. */
+/* cancel, pause, resume: the row changes at once, a running trainer stops within a step. A job that was paused while it
+ * ran is resumed when its checkpoint is written. */
 err_code work_act(struct work *w, const char *id, enum job_action action, struct store_job *ret, struct error *err);
 
 /* Something that a worker may claim was stored. */

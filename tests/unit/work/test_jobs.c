@@ -243,6 +243,33 @@ static void cancel_takes_effect_within_a_step(void **state)
     house_end(&h);
 }
 
+/* What was trained before the pause is not lost, however soon it is resumed. */
+static void a_resume_waits_for_the_checkpoint(void **state)
+{
+    struct house h;
+    char id[UUID_TEXT_MAX];
+    struct error err = {0};
+    struct job_progress before = {0};
+    struct store_checkpoint checkpoint = {0};
+    bool found = false;
+    (void)state;
+    house_begin(&h, 2);
+    house_submit(&h, spec_endless, id);
+    house_wait_for_step(&h, id, 1, 1000);
+    for (int64_t attempt = 1; attempt <= 5; attempt++) {
+        house_wait_for_step(&h, id, attempt, before.step + 1);
+        assert_true(work_board(h.work, id, attempt, &before));
+        act(&h, id, JOB_PAUSE, ERR_ok);
+        act(&h, id, JOB_RESUME, ERR_ok);
+        assert_ok(store_checkpoint_newest(h.small.store, id, &checkpoint, &found, &err), &err);
+        assert_true(found && checkpoint.progress.step >= before.step);
+        store_checkpoint_clear(&checkpoint);
+    }
+    act(&h, id, JOB_CANCEL, ERR_ok);
+    act(&h, id, JOB_RESUME, ERR_wrong_state);
+    house_end(&h);
+}
+
 static void a_paused_job_ends_with_the_same_bits(void **state)
 {
     struct house h;
@@ -407,6 +434,7 @@ int main(void)
         cmocka_unit_test(digests_do_not_depend_on_the_workers),
         cmocka_unit_test(between_epochs_the_cost_is_the_last_epochs),
         cmocka_unit_test(cancel_takes_effect_within_a_step),
+        cmocka_unit_test(a_resume_waits_for_the_checkpoint),
         cmocka_unit_test(a_paused_job_ends_with_the_same_bits),
         cmocka_unit_test(a_stop_puts_jobs_back_and_they_end_with_the_same_bits),
         cmocka_unit_test(a_job_goes_on_from_its_checkpoint),

@@ -1,12 +1,15 @@
 /* Submitting: every mistake of a job at once, each where it is; bindings; the board. */
+#include "base/clock.h"
 #include "data/table_record.h"
 #include "house.h"
 #include "work/bind.h"
 #include "work/board.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void bind_columns(struct job_bind *b, enum transform_kind kind, const char *const *columns, size_t count)
 {
@@ -298,6 +301,35 @@ static void the_board_knows_attempts(void **state)
     board_free(NULL);
 }
 
+static void *leave_late(void *board)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    board_leave(board, 0);
+    return NULL;
+}
+
+static void the_board_tells_when_a_job_is_let_go(void **state)
+{
+    struct board *b = NULL;
+    pthread_t thread;
+    (void)state;
+    assert_int_equal(board_new(2, &b, NULL), ERR_ok);
+    (void)board_enter(b, 0, "job", 1);
+    int64_t begun = clock_monotonic();
+    board_await(b, "another", 10000);
+    assert_true(clock_monotonic() - begun < 40000000);
+    board_await(b, "job", 20); /* nobody lets go */
+    int64_t waited = clock_monotonic() - begun;
+    assert_true(waited >= 20000000 && waited < 5000000000);
+    assert_int_equal(pthread_create(&thread, NULL, leave_late, b), 0);
+    begun = clock_monotonic();
+    board_await(b, "job", 10000);
+    waited = clock_monotonic() - begun;
+    assert_true(waited >= 40000000 && waited < 5000000000);
+    pthread_join(thread, NULL);
+    board_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_queue_may_be_full),
         cmocka_unit_test(data_are_fitted_to_the_training_rows),
         cmocka_unit_test(the_board_knows_attempts),
+        cmocka_unit_test(the_board_tells_when_a_job_is_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
