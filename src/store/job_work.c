@@ -7,6 +7,7 @@
 /* ---- claiming ---- */
 
 struct claim {
+    int64_t memory;
     struct store_job job; /* owned until it is handed over */
     bool found;
 };
@@ -19,14 +20,17 @@ static err_code claim(struct db *db, void *context, struct error *err)
             " revision = revision + 1"
             " WHERE id = (SELECT id FROM job INDEXED BY job_queue WHERE state = 'queued' ORDER BY priority DESC, id "
             "LIMIT 1)"
+            " AND (SELECT count(*) = 0 OR sum(memory_bytes + data_bytes) <= :memory - job.memory_bytes - job.data_bytes"
+            " FROM job AS other WHERE other.state = 'running')"
             " RETURNING " JOB_COLUMNS);
     query_integer(&q, ":now", clock_now());
+    query_integer(&q, ":memory", c->memory);
     return job_row_end(&q, &c->job, &c->found, err);
 }
 
-err_code store_job_claim(struct store *s, struct store_job *ret, bool *ret_found, struct error *err)
+err_code store_job_claim(struct store *s, int64_t memory, struct store_job *ret, bool *ret_found, struct error *err)
 {
-    struct claim c = {.found = false};
+    struct claim c = {.memory = memory};
     err_code code = writer_run(s->writer, claim, &c, err);
     if (code != ERR_ok) {
         store_job_clear(&c.job);

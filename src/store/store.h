@@ -239,9 +239,11 @@ err_code store_job_last_change(struct store *s, int64_t *ret, struct error *err)
 typedef void store_listener(void *context);
 void store_on_job_change(struct store *s, store_listener *listener, void *context);
 
-/* For workers. Claims the queued job of the highest priority, the oldest first: running, attempts + 1. *ret_found
- * false: none. */
-err_code store_job_claim(struct store *s, struct store_job *ret, bool *ret_found, struct error *err);
+/* For workers. Claims the queued job of the highest priority, the oldest first: running, attempts + 1; if it and the
+ * running ones take no more than `memory` bytes together, or none is running: none overtakes it. *ret_found false:
+ * none.
+ */
+err_code store_job_claim(struct store *s, int64_t memory, struct store_job *ret, bool *ret_found, struct error *err);
 /* Progress and new cost points (strictly increasing steps; those that are there already must be equal in every field
  * but time, else ERR_internal: determinism was broken). superseded if the row is no longer running with this attempt.
  */

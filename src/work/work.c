@@ -63,13 +63,15 @@ static void *run_worker(void *context)
         struct store_job job = {0};
         struct error err = {0};
         bool found = false;
-        err_code code = store_job_claim(w->config.store, &job, &found, &err);
+        err_code code = store_job_claim(w->config.store, w->config.limits->memory_bytes, &job, &found, &err);
         if (code != ERR_ok)
             log_write(LOG_ERROR, "no job could be claimed: %s", err.detail ? err.detail : err_title(code));
-        if (code == ERR_ok && found)
+        if (code == ERR_ok && found) {
             worker_train(&t->worker, &job);
-        else
+            wake_all(w); /* what waits for memory may fit now */
+        } else {
             sleep_until_woken(w, seen, code != ERR_ok);
+        }
         store_job_clear(&job);
         error_clear(&err);
     }

@@ -573,6 +573,28 @@ def test_checkpoints_at_the_steps_asked_for(start, rule, steps):
         assert {step for step, in database.execute("SELECT step FROM checkpoint")} == steps
 
 
+def test_a_full_queue(start):
+    """Beyond it a job is refused, also one that would verify or fork; and taken when there is room again."""
+    running = start("--workers", "1", "--max-queued", "2")
+    with Client(running.url) as client:
+        client.put("/v1/models/job-line", json=MODEL)
+        client.put("/v1/datasets/job-line", json={"columns": {"X": X, "y": Y}})
+        done = submit(client, epochs=1)
+        wait(client, done)
+        long = submit(client, epochs=900000)
+        wait(client, long, {"running"})
+        queued = [submit(client, epochs=1) for _ in range(2)]
+        for path, body in [("/v1/jobs", job(epochs=1)), (f"/v1/jobs/{done}/verify", None), (f"/v1/jobs/{done}/fork", {})]:
+            answer = client.post(path, json=body)
+            problem(answer, 429, "queue_full")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert "2" in answer.json()["detail"]
+        assert client.post(f"/v1/jobs/{queued[0]}/pause").status_code == 200
+        third = submit(client, epochs=1)
+        client.post(f"/v1/jobs/{long}/cancel")
+        assert wait(client, third)["state"] == "succeeded"
+
+
 def test_a_stop_keeps_what_was_trained(start):
     """A job that runs when the server is told to stop goes on from there, not from its beginning."""
     first = start()

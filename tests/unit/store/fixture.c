@@ -141,7 +141,7 @@ void add_running(struct store *s, char ret[JOB_ID_MAX])
     add_job(s, 1, put_model(s, "m", "a", false), put_dataset(s, "d", "a", 10, 0), ret);
     struct store_job j = {0};
     bool found = false;
-    assert_code(store_job_claim(s, &j, &found, NULL), ERR_ok);
+    assert_code(store_job_claim(s, INT64_MAX, &j, &found, NULL), ERR_ok);
     assert_true(found);
     store_job_clear(&j);
 }

@@ -92,7 +92,7 @@ static void test_only_its_attempt_writes(void **state)
     assert_code(save(f->store, id, 1, 5, 1, 8, 1), ERR_ok);
     act(f->store, id, JOB_RESUME);
     assert_code(save(f->store, id, 1, 6, 1, 8, 1), ERR_superseded);
-    assert_code(store_job_claim(f->store, &j, &found, NULL), ERR_ok);
+    assert_code(store_job_claim(f->store, INT64_MAX, &j, &found, NULL), ERR_ok);
     store_job_clear(&j);
     assert_code(save(f->store, id, 1, 7, 1, 8, 1), ERR_superseded);
     assert_newest(f->store, id, 5, 8);

@@ -220,7 +220,7 @@ static void test_jobs_do_not_mix(void **state)
     assert_code(store_job_get(f->store, id, &j, NULL), ERR_ok);
     add_job(f->store, 2, j.model_id, j.dataset_id, other);
     store_job_clear(&j);
-    assert_code(store_job_claim(f->store, &j, &found, NULL), ERR_ok);
+    assert_code(store_job_claim(f->store, INT64_MAX, &j, &found, NULL), ERR_ok);
     store_job_clear(&j);
     assert_code(append(f->store, id, 0, 300), ERR_ok);
     assert_code(append(f->store, other, 0, 10), ERR_ok);

@@ -26,7 +26,7 @@ static void write_forever(struct store *s, int64_t model_id, struct told told, i
     (void)job_id(JOB_NUMBER, id);
     struct store_job j = {0};
     bool found = false;
-    if (!numbers || store_job_claim(s, &j, &found, NULL) != ERR_ok || !found)
+    if (!numbers || store_job_claim(s, INT64_MAX, &j, &found, NULL) != ERR_ok || !found)
         _exit(3);
     for (;;) {
         for (size_t i = 0; i < CHUNK; i++)

@@ -49,7 +49,7 @@ static int claim(struct store *s)
 {
     struct store_job j = {0};
     bool found;
-    assert_code(store_job_claim(s, &j, &found, NULL), ERR_ok);
+    assert_code(store_job_claim(s, INT64_MAX, &j, &found, NULL), ERR_ok);
     int number = found ? (int)strtol(j.id + 24, NULL, 10) : 0;
     if (found)
         assert_int_equal(j.state, JOB_RUNNING);
@@ -126,6 +126,44 @@ static void test_add_checks_its_parts(void **state)
                 ERR_ok);
     assert_int_equal(count, 0);
     store_job_list_free(list, count);
+}
+
+static void add_sized(struct store *s, int number, int64_t model_id, int64_t dataset_id, int64_t memory, int64_t data)
+{
+    char id[JOB_ID_MAX];
+    (void)job_id(number, id);
+    struct store_job j = filled_job(id, model_id, dataset_id);
+    bool repeated;
+    j.memory_bytes = memory;
+    j.data_bytes = data;
+    assert_code(add(s, &j, 0, NULL, &repeated), ERR_ok);
+}
+
+static int claim_within(struct store *s, int64_t memory)
+{
+    struct store_job j = {0};
+    bool found;
+    assert_code(store_job_claim(s, memory, &j, &found, NULL), ERR_ok);
+    int number = found ? (int)strtol(j.id + 24, NULL, 10) : 0;
+    store_job_clear(&j);
+    return number;
+}
+
+static void test_claims_within_memory(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+    char id[JOB_ID_MAX];
+    int64_t model_id = put_model(s, "m", "a", false), dataset_id = put_dataset(s, "d", "a", 1, 0);
+    add_sized(s, 1, model_id, dataset_id, 60, 40);
+    add_sized(s, 2, model_id, dataset_id, 10, 41);
+    add_sized(s, 3, model_id, dataset_id, 1, 0);
+    assert_int_equal(claim_within(s, 50), 1); /* alone it runs in any case */
+    assert_int_equal(claim_within(s, 150), 0);
+    assert_int_equal(claim_within(s, 150), 0); /* 3 would fit, but does not overtake */
+    assert_int_equal(claim_within(s, 151), 2);
+    assert_int_equal(claim_within(s, 151), 0);
+    assert_code(act(s, job_id(1, id), JOB_CANCEL), ERR_ok);
+    assert_int_equal(claim_within(s, 52), 3);
 }
 
 static void test_queue_full(void **state)
@@ -575,6 +613,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_add_and_get),
         TEST(test_add_checks_its_parts),
+        TEST(test_claims_within_memory),
         TEST(test_queue_full),
         TEST(test_keys),
         TEST(test_actions),

@@ -111,7 +111,7 @@ static void *work(void *context)
     for (;;) {
         struct store_job j = {0};
         bool found;
-        TRY(store_job_claim(w->store, &j, &found, NULL) == ERR_ok);
+        TRY(store_job_claim(w->store, INT64_MAX, &j, &found, NULL) == ERR_ok);
         if (!found)
             return NULL;
         (void)atomic_fetch_add(w->claimed, 1);

@@ -243,6 +243,30 @@ static void cancel_takes_effect_within_a_step(void **state)
     house_end(&h);
 }
 
+/* Two jobs that do not fit together run one after the other, though there is a worker for each. */
+static void jobs_wait_for_memory(void **state)
+{
+    struct house h;
+    char first[UUID_TEXT_MAX], second[UUID_TEXT_MAX];
+    (void)state;
+    house_begin(&h, 2);
+    house_submit(&h, spec_endless, first);
+    house_wait_for_step(&h, first, 1, 1);
+    struct store_job job = house_job(&h, first);
+    assert_true(job.memory_bytes > 0 && job.data_bytes > 0);
+    h.small.limits.memory_bytes = 2 * (job.memory_bytes + job.data_bytes) - 1;
+    store_job_clear(&job);
+    house_submit(&h, spec_short, second);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    job = house_job(&h, second);
+    assert_int_equal(job.state, JOB_QUEUED);
+    store_job_clear(&job);
+    act(&h, first, JOB_CANCEL, ERR_ok);
+    job = house_wait(&h, second, JOB_SUCCEEDED);
+    store_job_clear(&job);
+    house_end(&h);
+}
+
 /* What was trained before the pause is not lost, however soon it is resumed. */
 static void a_resume_waits_for_the_checkpoint(void **state)
 {
@@ -332,7 +356,7 @@ static void mark_checkpoint(struct store *s, const char *id)
     bool found = false;
     assert_int_equal(store_checkpoint_newest(s, id, &c, &found, NULL), ERR_ok);
     assert_true(found && c.progress.step > 0);
-    assert_int_equal(store_job_claim(s, &job, &found, NULL), ERR_ok);
+    assert_int_equal(store_job_claim(s, INT64_MAX, &job, &found, NULL), ERR_ok);
     assert_string_equal(job.id, id);
     c.progress.best_cost = -7;
     assert_int_equal(store_job_checkpoint(s, id, job.attempts, &c, 1, NULL, 0, NULL), ERR_ok);
@@ -391,7 +415,7 @@ static void points_that_differ_fail_the_job(void **state)
     house_submit(&h, spec_short, id);
     struct store_job job = {0};
     bool found = false;
-    assert_int_equal(store_job_claim(h.small.store, &job, &found, NULL), ERR_ok);
+    assert_int_equal(store_job_claim(h.small.store, INT64_MAX, &job, &found, NULL), ERR_ok);
     const struct cost_point wrong = {.step = 3, .epoch = 1, .cost = 12345};
     const struct job_progress progress = {.step = 3, .epoch = 1};
     assert_int_equal(store_job_advance(h.small.store, id, 1, &progress, &wrong, 1, NULL), ERR_ok);
@@ -434,6 +458,7 @@ int main(void)
         cmocka_unit_test(digests_do_not_depend_on_the_workers),
         cmocka_unit_test(between_epochs_the_cost_is_the_last_epochs),
         cmocka_unit_test(cancel_takes_effect_within_a_step),
+        cmocka_unit_test(jobs_wait_for_memory),
         cmocka_unit_test(a_resume_waits_for_the_checkpoint),
         cmocka_unit_test(a_paused_job_ends_with_the_same_bits),
         cmocka_unit_test(a_stop_puts_jobs_back_and_they_end_with_the_same_bits),
