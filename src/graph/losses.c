@@ -146,6 +146,11 @@ static elements_fn *find_elements(enum op op)
     return NULL;
 }
 
+bool op_is_loss(enum op op)
+{
+    return find_elements(op) != NULL;
+}
+
 node_id loss_elements(struct builder *b, const struct node *n, const node_id *in)
 {
     elements_fn *elements = find_elements(n->op);
@@ -168,9 +173,8 @@ size_t graph_mark_losses(const struct graph *g, node_id cost, unsigned char *mar
     graph_mark_needed(g, &cost, 1, marks);
     for (size_t id = 0; id < graph_size(g); id++) {
         const struct node *n = graph_node(g, (node_id)id);
-        const bool is_loss = find_elements(n->op) != NULL;
-        const struct shape *rows = is_loss ? &graph_node(g, n->inputs[0])->shape : NULL;
-        marks[id] = marks[id] && is_loss && rows->rank > 0 && rows->dim[0] == DIM_BATCH;
+        const struct shape *rows = op_is_loss(n->op) ? &graph_node(g, n->inputs[0])->shape : NULL;
+        marks[id] = marks[id] && rows != NULL && rows->rank > 0 && rows->dim[0] == DIM_BATCH;
         count += marks[id];
     }
     return count;

@@ -5,6 +5,7 @@
 
 #include "graph/builder.h"
 
+bool op_is_loss(enum op op);
 /* Appends the elements of a loss node, where `in` are its inputs, of concrete shapes; NODE_NONE if it is no loss. Of
  * `n`, op and attributes count. */
 node_id loss_elements(struct builder *b, const struct node *n, const node_id *in);

@@ -184,18 +184,20 @@ static err_code add_versions(struct db *db, const struct news *n, struct made *r
 static err_code write_end(struct db *db, const struct news *n, const struct made *made, struct error *err)
 {
     const struct job_end *end = n->end;
-    struct query q =
-        query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
-                        " best_version = :best_version, stopped = :stopped, digest = :digest,"
-                        " same = CASE WHEN verifies IS NOT NULL THEN expected_digest = :digest END, error_code "
-                        "= :error_code, error_detail = :error_detail,"
-                        " revision = revision + 1 WHERE id = :id");
+    struct query q = query_start(
+        db,
+        "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
+        " best_version = :best_version, stopped = :stopped, digest = :digest,"
+        " same = CASE WHEN verifies IS NOT NULL THEN expected_digest = :digest AND NOT :other_history END, error_code "
+        "= :error_code, error_detail = :error_detail,"
+        " revision = revision + 1 WHERE id = :id");
     query_text(&q, ":id", n->id);
     query_text(&q, ":state", job_state_name(end->state));
     if (job_state_finished(end->state))
         query_integer(&q, ":finished_at", clock_now());
     query_integer_or_null(&q, ":version", made->version, 0);
     query_integer_or_null(&q, ":best_version", made->best, 0);
+    query_integer(&q, ":other_history", end->other_history);
     query_text(&q, ":stopped", end->state == JOB_SUCCEEDED ? end->stopped : NULL);
     query_text(&q, ":digest", end->state == JOB_SUCCEEDED ? end->version->digest : NULL);
     query_text(&q, ":error_code", end->state == JOB_FAILED ? end->error_code : NULL);

@@ -177,7 +177,7 @@ struct store_job {
     int64_t from_step; /* it starts with parameters of its own, those of that step of the other; 0: with a version's */
     char *verifies;    /* the id of the job that it trains again; NULL */
     char *expected_digest; /* of the outcome of that */
-    int same;              /* whether its own digest is that: 1 or 0; -1: not known */
+    int same;              /* whether its own digest is that, and its points are the same: 1 or 0; -1: not known */
     int64_t revision;      /* grows with every change: the ETag */
     const void *start;     /* on the way in alone: with from_step, those parameters; borrowed */
     size_t start_size;
@@ -277,6 +277,7 @@ struct job_end {
     const struct store_version *best;      /* of the best epoch, where it is kept beside the outcome; NULL */
     const void *best_parameters;           /* as many bytes */
     const char *stopped;                   /* as in the job */
+    bool other_history;                    /* of a job that verifies: its points are not those of the other */
     const char *error_code, *error_detail; /* failed */
     const struct job_progress *progress;
     const struct cost_point *points;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "data/transform_record.h"
 #include "work/bind.h"
+#include "work/compare.h"
 #include "work/split.h"
 #include <inttypes.h>
 #include <math.h>
@@ -469,20 +470,49 @@ static err_code make_version(const struct training *t, const struct train_outcom
     return catalog_pack_parameters(o->parameters, count, &ret->parameters, &ret->size, err);
 }
 
+/* For a job that verifies another: what is left of its points is written, then the histories are compared. */
+static err_code compare(struct training *t, bool *ret_other, struct error *err)
+{
+    bool same = true;
+    if (!t->job->verifies)
+        return ERR_ok;
+    err_code code = write_points(t, clock_monotonic(), err);
+    if (code == ERR_ok)
+        code = compare_histories(t->worker->config->store, t->job->id, t->job->verifies, &same, err);
+    *ret_other = !same;
+    return code;
+}
+
+/* Until the store lets it, or work ends. */
+static err_code compare_patiently(struct training *t, bool *ret_other, struct error *err)
+{
+    err_code code = compare(t, ret_other, err);
+    while (may_pass(code)) {
+        tell_refusal(t, "its comparison", code, err);
+        if (!wait_to_retry(t->worker->stopping))
+            return ERR_cancelled;
+        code = compare(t, ret_other, err);
+    }
+    return code;
+}
+
 /* The outcome becomes a version, and the best epoch another where it is not the outcome. */
 static err_code succeed(struct training *t, struct error *err)
 {
     struct text transforms = {0};
     struct making made = {0}, made_of_best = {0};
     struct train_outcome outcome = trainer_outcome(t->trainer), best = {0};
-    bool has_best = trainer_best(t->trainer, &best) && best.step != outcome.step;
+    bool has_best = trainer_best(t->trainer, &best) && best.step != outcome.step, other = false;
     err_code code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok)
         code = make_version(t, &outcome, &transforms, &made, err);
     if (code == ERR_ok && has_best)
         code = make_version(t, &best, &transforms, &made_of_best, err);
+    if (code == ERR_ok)
+        code = compare_patiently(t, &other, err);
     if (code == ERR_ok) {
         struct job_end end = end_with(t, JOB_SUCCEEDED);
+        end.other_history = other;
         end.version = &made.version;
         end.parameters = made.parameters;
         end.size = made.size;

@@ -306,6 +306,18 @@ def test_verification_tells_other_bits(start):
     with Client(second.url) as client:
         body = wait(client, client.post(f"/v1/jobs/{identity}/verify").json()["id"])
         assert (body["state"], body["same"]) == ("succeeded", False)
+        other = wait(client, submit(client, epochs=300, from_version=1))
+    second.stop()
+    with contextlib.closing(sqlite3.connect(first.database)) as database, database: # the last byte of the first norm
+        database.execute("UPDATE cost_segment SET points = CAST(substr(points, 1, 40) || x'01' || substr(points, 42) AS BLOB)"
+                         " WHERE job = ?", [other["id"]])
+    third = start()
+    with Client(third.url) as client:
+        body = wait(client, client.post(f"/v1/jobs/{other['id']}/verify").json()["id"])
+        assert (body["state"], body["same"], body["digest"]) == ("succeeded", False, other["digest"])
+        client.delete(f"/v1/jobs/{other['id']}")
+        body = wait(client, client.post(f"/v1/jobs/{body['id']}/verify").json()["id"])
+        assert body["same"]
 
 
 def test_what_can_not_be_verified(client, long_job):
