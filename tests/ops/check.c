@@ -222,3 +222,33 @@ void check_case(struct op_case *c, struct deviation *deviation)
         agrees_with_differences(c, &d, deviation);
     graph_free(d.graph);
 }
+
+static struct array output_of(const struct machine *m, size_t output)
+{
+    struct array ret = {.count = machine_count(m, output)};
+    ret.values = calloc((size_t)ret.count + 1, sizeof *ret.values);
+    assert_non_null(ret.values);
+    for (int64_t i = 0; i < ret.count; i++)
+        ret.values[i] = machine_value(m, output, i);
+    return ret;
+}
+
+void check_differences(struct op_case *c)
+{
+    struct deviation unused = {0};
+    struct derived d = derive(c);
+    struct machine *m = machine_new(d.graph, d.outputs, d.output_count, DTYPE_FLOAT64, SIMPLIFIED, false);
+    bind_all(m, c);
+    machine_run(m);
+    size_t count = differentiable(c), k = 0;
+    for (size_t i = 0; i < c->input_count; i++) {
+        if (!c->inputs[i].differentiable)
+            continue;
+        c->inputs[i].gradient = output_of(m, GRADIENTS + k);
+        c->inputs[i].second = output_of(m, GRADIENTS + count + k);
+        k++;
+    }
+    machine_free(m);
+    agrees_with_differences(c, &d, &unused);
+    graph_free(d.graph);
+}

@@ -15,5 +15,8 @@ struct deviation {
 
 /* Fails the test if the case does not hold. Adds its errors to `deviation`, which may be NULL. */
 void check_case(struct op_case *c, struct deviation *deviation);
+/* Fails the test if the engine's first and second derivatives of the case are not what central differences say. Of the
+ * case, the gradients and the second derivatives are not read: they become what the engine says. */
+void check_differences(struct op_case *c);
 
 #endif

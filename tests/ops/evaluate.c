@@ -82,21 +82,41 @@ static void check(err_code code, const struct error *err, const char *what)
     fail_msg("%s: %s: %s", what, err_name(code), detail ? detail : "");
 }
 
-struct graph *graph_as_written(const char *program, const struct array *inputs, size_t count, node_id *ret_of)
+static err_code try_program(const char *program, const struct array *inputs, size_t count, struct graph **ret,
+                            node_id *ret_of, struct error *err)
 {
-    struct error err = {0};
     struct program *p = NULL;
-    struct graph *written = NULL;
     struct notation_options options = {.pointer = "/program"};
     struct named_shape *shapes = calloc(count + 1, sizeof *shapes);
     assert_non_null(shapes);
     for (size_t i = 0; i < count; i++)
         shapes[i] = (struct named_shape){.name = inputs[i].name, .shape = inputs[i].shape};
-    check(notation_parse(program, strlen(program), &options, &p, &err), &err, program);
-    check(graph_build(p, shapes, count, 100000, &written, &err), &err, program);
+    check(notation_parse(program, strlen(program), &options, &p, err), err, program);
+    err_code code = graph_build(p, shapes, count, 100000, ret, err);
     *ret_of = program_last(p);
     free(shapes);
     program_free(p);
+    return code;
+}
+
+bool program_fits(const char *program, const struct array *inputs, size_t count, struct shape *ret_value)
+{
+    struct error err = {0};
+    struct graph *written = NULL;
+    node_id last;
+    err_code code = try_program(program, inputs, count, &written, &last, &err);
+    if (code == ERR_ok)
+        *ret_value = graph_node(written, last)->shape;
+    graph_free(written);
+    error_clear(&err);
+    return code == ERR_ok;
+}
+
+struct graph *graph_as_written(const char *program, const struct array *inputs, size_t count, node_id *ret_of)
+{
+    struct error err = {0};
+    struct graph *written = NULL;
+    check(try_program(program, inputs, count, &written, ret_of, &err), &err, program);
     return written;
 }
 

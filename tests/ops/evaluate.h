@@ -24,6 +24,8 @@ void read_values(const char **text, struct array *ret);
 void array_name(struct array *a, const char *prefix, const char *name);
 void array_free(struct array *a);
 
+/* Whether the program takes inputs of these shapes; if so, *ret_value is the shape of the name assigned last. */
+bool program_fits(const char *program, const struct array *inputs, size_t count, struct shape *ret_value);
 /* The graph of a program as it is written; *ret_of is the node of the name assigned last. */
 struct graph *graph_as_written(const char *program, const struct array *inputs, size_t count, node_id *ret_of);
 /* The same with its Grad nodes and composites expanded; *ret_of is that node there. */
