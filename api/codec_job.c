@@ -912,9 +912,9 @@ static void take_origin(const json_t *changes, int64_t *ret_from_step, struct er
         mistake(err, ERR_wrong_type, &root, "the changes are an object, not %s", json_kind(changes));
     if (json_object_get(changes, "model"))
         mistake(err, ERR_unknown_field, &model_at, "a fork is of the same model");
-    if (step)
+    if (step && !json_is_null(step))
         (void)read_whole(step, 1, WHOLE_MAX, &step_at, ret_from_step, err);
-    if (step && json_object_get(changes, "from_version"))
+    if (*ret_from_step > 0 && json_is_number(json_object_get(changes, "from_version")))
         mistake(err, ERR_invalid_value, &step_at, "a fork starts from a version or from a step, not from both");
 }
 

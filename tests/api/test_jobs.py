@@ -405,7 +405,8 @@ def test_forks_that_are_wrong(client, long_job):
     ]:
         document = problem(client.post(path, json=changes), 422, "invalid_job")
         assert (code, pointer) in [(e["code"], e["pointer"]) for e in document["errors"]], (changes, document)
-    assert client.post(path, json={"optimizer": {"name": "LBFGS"}, "batch_size": None}).status_code == 202
+    for nothing in ({"batch_size": None, "optimizer": {"name": "LBFGS"}}, {"from_step": None, "from_version": None}):
+        assert client.post(path, json=nothing).status_code == 202
     document = problem(client.post(f"/v1/jobs/{long_job}/fork", json={}), 422, "invalid_job")
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("missing_field", "/from_version")]
 
