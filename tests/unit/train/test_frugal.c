@@ -136,12 +136,13 @@ static void a_run_allocates_the_arena_that_its_plan_says(void **state)
 
 /* Bytes that a trainer holds beside its plans, and what train_measure says of it. Tensors are whole lines of a cache
  * here, as the allocator's are always. */
-static void weigh(int64_t width, int64_t rows, int64_t batch, size_t *ret_held, size_t *ret_promised)
+static void weigh(int64_t width, int64_t rows, int64_t batch, unsigned metrics, size_t *ret_held, size_t *ret_promised)
 {
     struct error err = {0};
     const struct leaf leaves[] = {
         {"X", {2, {DIM_BATCH, width}}}, {"y", {2, {DIM_BATCH, 16}}}, {"W", {2, {width, 16}}}, {"b", {1, {16}}}};
-    struct model *m = make_model("cost = MSE(Tanh(Linear(X, W, b)), y)", DTYPE_FLOAT32, leaves, 2, 4);
+    struct model *m = make_model("out = Tanh(Linear(X, W, b))\ncost = MSE(out, y)", DTYPE_FLOAT32, leaves, 2, 4);
+    m->output = graph_find(m->graph, "out");
     struct tensor **start = make_start(m, 0.1, 1);
     struct rows data;
     make_rows(m, (size_t)rows, 2, &data);
@@ -149,7 +150,8 @@ static void weigh(int64_t width, int64_t rows, int64_t batch, size_t *ret_held, 
                                     .epochs = 1,
                                     .batch_size = batch,
                                     .shuffle = true,
-                                    .validation_fraction = 0.1};
+                                    .validation_fraction = metrics ? 0 : 0.1,
+                                    .metrics = metrics};
     struct train_size size;
     struct layout layout;
     struct plan *plans[PHASE_COUNT] = {0};
@@ -178,12 +180,16 @@ static void a_trainer_holds_what_was_promised(void **state)
     static const int64_t jobs[][3] = {{16, 100, 10}, {16, 1000, 10}, {160, 100, 10}, {16, 200, 20}, {1024, 2000, 100}};
     size_t held, promised, first_held, first_promised;
     (void)state;
-    weigh(16, 300, 30, &first_held, &first_promised);
+    weigh(16, 300, 30, 0, &first_held, &first_promised);
     assert_in_range(first_held, first_promised, first_promised + 4096);
     for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
-        weigh(jobs[i][0], jobs[i][1], jobs[i][2], &held, &promised);
+        weigh(jobs[i][0], jobs[i][1], jobs[i][2], 0, &held, &promised);
         assert_int_equal(held - promised, first_held - first_promised);
     }
+    weigh(16, 300, 30, 1U << SCORE_MAE, &first_held, &first_promised);
+    weigh(16, 300, 30, 1U << SCORE_R2, &held, &promised);
+    assert_int_equal(held - promised, first_held - first_promised);
+    assert_int_equal(promised - first_promised, 2 * 16 * sizeof(double));
 }
 
 int main(void)

@@ -66,6 +66,17 @@ static void validation_takes_its_share(void **state)
     assert_int_equal(l.batch[PHASE_VALIDATE_REST], 0);
 }
 
+static void refuses(struct train_spec spec, size_t rows, err_code code, const char *pointer)
+{
+    struct layout l;
+    struct error err = {0};
+    assert_int_equal(layout_make(&spec, rows, &l, &err), code);
+    assert_int_equal(err.item_count, 1);
+    assert_int_equal(err.items[0].code, code);
+    assert_string_equal(err.items[0].pointer, pointer);
+    error_clear(&err);
+}
+
 static void the_split_is_a_partition_by_the_seed(void **state)
 {
     struct train_spec spec = plain;
@@ -90,6 +101,40 @@ static void the_split_is_a_partition_by_the_seed(void **state)
     free(order);
     free(again);
     free(other);
+}
+
+static void marked_rows_validate(void **state)
+{
+    static const unsigned char marks[] = {0, 1, 1, 0, 0, 1};
+    static const uint32_t expected[] = {0, 3, 4, 1, 2, 5};
+    struct train_spec spec = {.epochs = 1, .batch_size = 2, .validation_rows = 3};
+    struct layout l;
+    uint32_t *order = NULL;
+    size_t training = 0;
+    (void)state;
+    assert_int_equal(train_split(&spec, 6, marks, &order, &training, NULL), ERR_ok);
+    assert_int_equal(training, 3);
+    assert_memory_equal(order, expected, sizeof expected);
+    free(order);
+    assert_int_equal(layout_make(&spec, 6, &l, NULL), ERR_ok);
+    assert_int_equal(l.validation, 3);
+    assert_int_equal(l.steps, 2);
+    spec.validation_rows = 6;
+    refuses(spec, 6, ERR_out_of_range, "/validation");
+}
+
+static void metrics_evaluate_the_training_rows(void **state)
+{
+    struct train_spec spec = {.epochs = 1, .batch_size = 4, .metrics = 1, .drop_last = true};
+    struct layout l;
+    (void)state;
+    assert_int_equal(layout_make(&spec, 10, &l, NULL), ERR_ok);
+    assert_int_equal(l.evaluated, 10);
+    assert_int_equal(l.batch[PHASE_VALIDATE], 4);
+    assert_int_equal(l.batch[PHASE_VALIDATE_REST], 2);
+    spec.validation_fraction = 0.3;
+    assert_int_equal(layout_make(&spec, 10, &l, NULL), ERR_ok);
+    assert_int_equal(l.evaluated, 3);
 }
 
 /* Counts the points of a job by walking through its steps. */
@@ -129,17 +174,6 @@ static void points_are_counted_exactly(void **state)
 }
 
 /* The refusal of a spec, with its pointer. */
-static void refuses(struct train_spec spec, size_t rows, err_code code, const char *pointer)
-{
-    struct layout l;
-    struct error err = {0};
-    assert_int_equal(layout_make(&spec, rows, &l, &err), code);
-    assert_int_equal(err.item_count, 1);
-    assert_int_equal(err.items[0].code, code);
-    assert_string_equal(err.items[0].pointer, pointer);
-    error_clear(&err);
-}
-
 static void what_does_not_fit_is_refused(void **state)
 {
     struct train_spec spec = plain;
@@ -167,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_batch_is_what_is_left), cmocka_unit_test(drop_last_drops_it),
         cmocka_unit_test(validation_takes_its_share),     cmocka_unit_test(the_split_is_a_partition_by_the_seed),
+        cmocka_unit_test(marked_rows_validate),           cmocka_unit_test(metrics_evaluate_the_training_rows),
         cmocka_unit_test(points_are_counted_exactly),     cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, select_isa, NULL);
