@@ -33,13 +33,13 @@ static err_code read_start(struct db *db, const char *job, void *ret, size_t siz
     return code;
 }
 
-err_code store_job_start(struct store *s, const char *job, void *ret, size_t size, struct error *err)
+err_code store_job_start(struct store *s, const char *id, void *ret, size_t size, struct error *err)
 {
     struct db *db;
     err_code code = readers_take(s->readers, &db, err);
     if (code != ERR_ok)
         return code;
-    code = read_start(db, job, ret, size, err);
+    code = read_start(db, id, ret, size, err);
     readers_give(s->readers, db);
     return code;
 }

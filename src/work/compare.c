@@ -17,6 +17,14 @@ static err_code read_page(struct store *s, const char *job, int64_t after, struc
     return store_job_costs(s, job, after, PAGE, &ret->points, &ret->count, &ret->total, err);
 }
 
+/* Not even zeros of two signs are the same. */
+static uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 static bool same_point(const struct cost_point *a, const struct cost_point *b)
 {
     const double numbers[][2] = {
@@ -30,7 +38,7 @@ static bool same_point(const struct cost_point *a, const struct cost_point *b)
     };
     bool same = a->step == b->step && a->epoch == b->epoch;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        same = same && memcmp(&numbers[i][0], &numbers[i][1], sizeof numbers[i][0]) == 0;
+        same = same && bits_of(numbers[i][0]) == bits_of(numbers[i][1]);
     return same;
 }
 
