@@ -13,6 +13,7 @@
 
 enum {
     SLICE_NANOSECONDS = 50 * 1000 * 1000, /* between two snapshots on the board, about */
+    WARM_NANOSECONDS = 25 * 1000 * 1000,  /* before that the first steps, which are slow, are not taken for the speed */
     WRITE_NANOSECONDS =
         400 * 1000 * 1000,  /* between two writes of points and progress: a point is durable within half a second */
     CHECKPOINT_SECONDS = 5, /* from one checkpoint to the next, at least, */
@@ -238,7 +239,8 @@ static void publish(struct training *t, int64_t now)
 {
     t->progress.step = trainer_step(t->trainer);
     double seconds = (double)(now - t->begun) / 1e9;
-    if (seconds > 0) {
+    bool telling = now - t->begun >= WARM_NANOSECONDS || trainer_finished(t->trainer);
+    if (seconds > 0 && telling) {
         double epochs =
             (double)(t->progress.step - t->begun_step) / (double)t->job->steps * (double)t->spec.train.epochs;
         t->progress.samples_per_second = epochs * (double)t->training_rows / seconds;

@@ -206,6 +206,18 @@ def test_running_job_holds_what_it_uses(client, long_job):
     assert running["samples_per_second"] > 0
 
 
+def test_the_rest_is_told_by_the_rows_that_train(client, long_job):
+    client.post(f"/v1/jobs/{long_job}/cancel")
+    identity = submit(client, dataset="job-long", epochs=100000, batch_size=2, validation={"fraction": 0.75},
+                      optimizer={"name": "SGD", "learning_rate": 1e-6})
+    end, body = time.monotonic() + 20, {"eta_seconds": None}
+    while not body["eta_seconds"] and time.monotonic() < end:
+        body = client.get(f"/v1/jobs/{identity}").json()
+    client.post(f"/v1/jobs/{identity}/cancel")
+    samples = (1 - body["progress"]) * 100000 * 5000
+    assert body["eta_seconds"] == pytest.approx(samples / body["samples_per_second"], rel=1e-3)
+
+
 def test_failure_says_why(client):
     identity = submit(client, optimizer={"name": "SGD", "learning_rate": 1e30}, epochs=500)
     body = wait(client, identity)
