@@ -178,6 +178,8 @@ static err_code add_versions(struct db *db, const struct news *n, struct made *r
         code = version_append(db, model_id, n->id, end->best, end->best_parameters, end->size, &ret->best, err);
     if (code == ERR_ok)
         code = version_append(db, model_id, n->id, end->version, end->parameters, end->size, &ret->version, err);
+    if (end->is_best)
+        ret->best = ret->version;
     return code;
 }
 

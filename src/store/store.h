@@ -166,7 +166,7 @@ struct store_job {
     int64_t attempts;
     struct job_progress progress;
     int64_t version;      /* made by it; 0: none (yet), or the model was replaced */
-    int64_t best_version; /* of its best epoch, where that is kept beside the outcome; 0 likewise */
+    int64_t best_version; /* of its best epoch, `version` itself if that is it; 0 likewise, and where none is watched */
     char *stopped;        /* why it ended before its last step: "early_stopping", "nonfinite"; NULL: it did not */
     char *digest;         /* of that version; NULL */
     char *model_digest, *dataset_digest, *start_digest, *gradd_version; /* lineage */
@@ -276,6 +276,7 @@ struct job_end {
     size_t size;
     const struct store_version *best;      /* of the best epoch, where it is kept beside the outcome; NULL */
     const void *best_parameters;           /* as many bytes */
+    bool is_best;                          /* the outcome is the best epoch */
     const char *stopped;                   /* as in the job */
     bool other_history;                    /* of a job that verifies: its points are not those of the other */
     const char *error_code, *error_detail; /* failed */

@@ -88,11 +88,12 @@ err_code training_succeed(struct training *t, struct error *err)
     struct text transforms = {0};
     struct making made = {0}, made_of_best = {0};
     struct train_outcome outcome = trainer_outcome(t->trainer), best = {0};
-    bool has_best = trainer_best(t->trainer, &best) && best.step != outcome.step, other = false;
+    const bool watched = trainer_best(t->trainer, &best), is_best = watched && best.step == outcome.step;
+    bool other = false;
     err_code code = transforms_encode(t->bound.transforms, t->bound.transform_count, &transforms, err);
     if (code == ERR_ok)
         code = make_version(t, &outcome, &transforms, &made, err);
-    if (code == ERR_ok && has_best)
+    if (code == ERR_ok && watched && !is_best)
         code = make_version(t, &best, &transforms, &made_of_best, err);
     if (code == ERR_ok)
         code = compare_patiently(t, &other, err);
@@ -102,7 +103,8 @@ err_code training_succeed(struct training *t, struct error *err)
         end.version = &made.version;
         end.parameters = made.parameters;
         end.size = made.size;
-        end.best = has_best ? &made_of_best.version : NULL;
+        end.is_best = is_best;
+        end.best = watched && !is_best ? &made_of_best.version : NULL;
         end.best_parameters = made_of_best.parameters;
         end.stopped = trainer_stopped(t->trainer);
         code = finish(t, &end, err);

@@ -533,17 +533,16 @@ def test_early_stopping_restores_the_best_epoch(client):
         assert (last[restore]["epoch"], last[restore]["cost"]) == (epochs, points[epochs - 1]["cost"])
         assert wait(client, submit(client, epochs=epochs, **diverging))["digest"] == body["digest"]
         assert body["stopped"] == "early_stopping"
-        best = next((version for version in versions if version["version"] == body["best_version"]), None)
-        assert (best is None) == restore
-        if best:
-            assert (best["epoch"], best["job"], best["digest"]) == (1, body["id"], last[True]["digest"])
-            assert body["best_version"] < body["version"]
+        best = next(version for version in versions if version["version"] == body["best_version"])
+        assert (best["epoch"], best["job"], best["digest"]) == (1, body["id"], last[True]["digest"])
+        assert body["best_version"] == body["version"] if restore else body["best_version"] == body["version"] - 1
     assert last[True]["digest"] != last[False]["digest"]
 
 
 def test_the_last_epoch_is_the_best(client):
     body = wait(client, submit(client, epochs=2, early_stopping={"patience": 9, "restore_best": False}))
-    assert (body["state"], body["stopped"], body["best_version"]) == ("succeeded", None, None)
+    assert (body["state"], body["stopped"], body["best_version"]) == ("succeeded", None, body["version"])
+    assert wait(client, submit(client, epochs=2))["best_version"] is None
 
 
 def test_stop_at_the_last_finite_parameters(client):
