@@ -66,6 +66,26 @@ static void test_newest_is_read_back(void **state)
     assert_int_equal(sql_number(f->path, "SELECT count(*) FROM checkpoint_chunk"), 6);
 }
 
+static void test_checkpoint_of_a_step(void **state)
+{
+    struct store *s = ((struct fixture *)*state)->store;
+    char id[JOB_ID_MAX];
+    struct store_checkpoint c = {0};
+    struct error err = {0};
+    add_running(s, id);
+    assert_code(store_checkpoint_get(s, id, 10, &c, &err), ERR_not_found);
+    assert_string_equal(err.detail, "the job keeps no checkpoint of step 10");
+    error_clear(&err);
+    assert_code(save(s, id, 1, 10, 3, 8, 2), ERR_ok);
+    assert_code(save(s, id, 1, 20, 2, 9, 2), ERR_ok);
+    assert_code(store_checkpoint_get(s, id, 10, &c, NULL), ERR_ok);
+    assert_true(c.progress.step == 10 && c.size == 8);
+    store_checkpoint_clear(&c);
+    assert_code(store_checkpoint_get(s, id, 15, &c, &err), ERR_not_found);
+    assert_string_equal(err.detail, "the job keeps no checkpoint of step 15, but of steps 10, 20");
+    error_clear(&err);
+}
+
 static void test_prune_keeps_the_newest_and_the_best(void **state)
 {
     struct fixture *f = *state;
@@ -139,9 +159,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_newest_is_read_back),     TEST(test_prune_keeps_the_newest_and_the_best),
-        TEST(test_only_its_attempt_writes), TEST(test_points_and_checkpoint_are_one),
-        TEST(test_damage_is_seen),          TEST(test_the_file_does_not_grow),
+        TEST(test_newest_is_read_back),
+        TEST(test_checkpoint_of_a_step),
+        TEST(test_prune_keeps_the_newest_and_the_best),
+        TEST(test_only_its_attempt_writes),
+        TEST(test_points_and_checkpoint_are_one),
+        TEST(test_damage_is_seen),
+        TEST(test_the_file_does_not_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -566,6 +566,76 @@ static void test_success_with_the_best_beside(void **state)
     store_job_clear(&j);
 }
 
+/* Parameters of its own that a job starts with: more than a part. */
+static void test_start_of_its_own(void **state)
+{
+    enum { SIZE = (2 << 20) + 5 };
+    struct fixture *f = *state;
+    struct store *s = f->store;
+    char id[JOB_ID_MAX];
+    unsigned char *start = malloc(SIZE), *got = malloc(SIZE + 1);
+    bool repeated;
+    assert_non_null(start);
+    assert_non_null(got);
+    for (size_t i = 0; i < SIZE; i++)
+        start[i] = dataset_byte(i, 3);
+    struct store_job j =
+        filled_job((char *)(uintptr_t)job_id(1, id), put_model(s, "m", "a", false), put_dataset(s, "d", "a", 1, 0));
+    j.forked_from = "other";
+    j.from_step = 70;
+    j.start = start;
+    j.start_size = SIZE;
+    assert_code(add(s, &j, 0, NULL, &repeated), ERR_ok);
+    struct store_job read = {0};
+    assert_code(store_job_get(s, id, &read, NULL), ERR_ok);
+    assert_string_equal(read.forked_from, "other");
+    assert_int_equal(read.from_step, 70);
+    assert_true(read.verifies == NULL && read.same == -1);
+    store_job_clear(&read);
+    assert_code(store_job_start(s, id, got, SIZE, NULL), ERR_ok);
+    assert_memory_equal(got, start, SIZE);
+    assert_code(store_job_start(s, id, got, SIZE + 1, NULL), ERR_database_failed);
+    assert_code(store_job_start(s, "no", got, 1, NULL), ERR_database_failed);
+    assert_code(act(s, id, JOB_CANCEL), ERR_ok);
+    assert_code(store_job_delete(s, id, NULL), ERR_ok);
+    assert_int_equal(sql_number(f->path, "SELECT count(*) FROM job_start"), 0);
+    free(start);
+    free(got);
+}
+
+/* What a job that verifies another learns, and that it makes no version. */
+static void test_verification(void **state)
+{
+    static const struct {
+        const char *digest;
+        bool other_history;
+        int same;
+    } ends[] = {{"as expected", false, 1}, {"as expected", true, 0}, {"another", false, 0}};
+    struct fixture *f = *state;
+    struct store *s = f->store;
+    int64_t model_id = put_model(s, "m", "a", false), dataset_id = put_dataset(s, "d", "a", 1, 0);
+    for (int i = 0; i < 3; i++) {
+        char id[JOB_ID_MAX];
+        bool repeated;
+        struct store_job j = filled_job((char *)(uintptr_t)job_id(i + 1, id), model_id, dataset_id), got = {0};
+        j.verifies = "other";
+        j.expected_digest = "as expected";
+        assert_code(add(s, &j, 0, NULL, &repeated), ERR_ok);
+        assert_int_equal(claim(s), i + 1);
+        struct store_version v = {.digest = (char *)(uintptr_t)ends[i].digest};
+        struct job_end end = {
+            .state = JOB_SUCCEEDED, .version = &v, .parameters = "", .other_history = ends[i].other_history};
+        assert_code(store_job_finish(s, id, 1, &end, NULL), ERR_ok);
+        assert_code(store_job_get(s, id, &got, NULL), ERR_ok);
+        assert_string_equal(got.verifies, "other");
+        assert_string_equal(got.digest, ends[i].digest);
+        assert_int_equal(got.same, ends[i].same);
+        assert_int_equal(got.version, 0);
+        store_job_clear(&got);
+    }
+    assert_int_equal(sql_number(f->path, "SELECT count(*) FROM version"), 1);
+}
+
 /* A finish that fails in its last part leaves the job running, without the version and the progress. */
 static void test_finish_is_atomic(void **state)
 {
@@ -627,6 +697,8 @@ int main(void)
         TEST(test_failure_and_stop),
         TEST(test_ends_that_are_none),
         TEST(test_success_with_the_best_beside),
+        TEST(test_start_of_its_own),
+        TEST(test_verification),
         TEST(test_finish_is_atomic),
         TEST(test_running_is_queued_after_a_restart),
     };
