@@ -3,6 +3,7 @@
 #ifndef GRADD_WORK_BIND_H
 #define GRADD_WORK_BIND_H
 
+#include "base/text.h"
 #include "graph/model.h"
 #include "work/job.h"
 
@@ -32,6 +33,11 @@ err_code bindings_make(const struct model *m, const struct job_spec *spec, const
  * category that the first lacks. Mistakes are items at /validation/dataset. */
 err_code bindings_check_second(const struct bindings *b, const struct table_info *first,
                                const struct table_info *second, struct error *err);
+
+/* Appends a JSON Pointer to the binding of an input: "/bind/X", escaped as RFC 6901 says. */
+void binding_pointer(const char *input, struct text *t);
+
+/* ---- bind_data.c ---- */
 
 /* What bind_data() will hold for so many rows; SIZE_MAX if it is more. */
 size_t bindings_bytes(const struct model *m, const struct bindings *b, int64_t rows);
