@@ -1,4 +1,6 @@
 """What jobs come to, against the same training written out with numpy: which rows train, which validate, and how."""
+import time
+
 import pytest
 
 from test_jobs import problem, wait
@@ -352,3 +354,44 @@ def test_weights_that_do_not_fit(client, weight, code, changes):
     document = problem(client.post("/v1/jobs", json=job(dataset="numpy-weights", weight="w",
                                                         validation={"dataset": "numpy-second"})), 422, "invalid_job")
     assert [(e["code"], e["pointer"]) for e in document["errors"]] == [("unknown_column", "/validation/dataset")]
+
+
+ROBUST = [
+    {"optimizer": {"name": "Adam"}, "validation": {"dataset": "second"}, "metrics": ["mae", "r2"], "weight": "w", "batch_size": 7,
+     "early_stopping": {"patience": 3000, "restore_best": False}},
+    {"optimizer": {"name": "SGD", "learning_rate": 0.05, "momentum": 0.9}, "validation": {"column": "part", "value": 2},
+     "metrics": ["r2"], "checkpoint": {"every_steps": 333, "keep": 3}, "on_nonfinite": "stop"},
+    {"optimizer": {"name": "LBFGS"}, "weight": "w", "metrics": ["mae"], "epochs": 1500},
+    {"optimizer": {"name": "RMSprop"}, "weight": "w", "validation": {"fraction": 0.3}, "record": {"every_steps": 5},
+     "checkpoint": {"every_epochs": 20}},
+]
+
+
+def test_a_killed_server_changes_no_bit(start):
+    """Jobs that a killed server leaves end like jobs that are trained in one go: bits and cost histories are compared."""
+    from conftest import Client
+
+    with_weights = {"w": [(i * 5 % 7) / 2 for i in range(200)]}
+    running = start()
+    with Client(running.url) as client:
+        network = {"program": "h = Tanh(Linear(X, W, b))\np = Linear(h, V, c)\ncost = MSE(p, y)", "inputs": MODEL["inputs"],
+                   "parameters": {"W": {"shape": [2, 8]}, "b": {}, "V": {}, "c": {}}, "cost": "cost", "output": "p"}
+        assert client.put("/v1/models/numpy-line", json=network).status_code == 201
+        put(client, "numpy-first", {**table(200), **with_weights})
+        put(client, "second", {**table(60, 500), "w": [1 + i % 3 for i in range(60)]})
+        bodies = [{**job(epochs=6000, shuffle=True, seed=3), **changes} for changes in ROBUST]
+        del bodies[2]["batch_size"]
+        jobs = [client.post("/v1/jobs", json=body).json()["id"] for body in bodies]
+        for _ in range(3):
+            time.sleep(0.25)
+            running.kill()
+            running = start()
+            client.url = running.url
+        done = [wait(client, identity) for identity in jobs]
+        assert [body["state"] for body in done] == ["succeeded"] * len(jobs)
+        assert max(body["attempts"] for body in done) > 1
+        again = [wait(client, client.post(f"/v1/jobs/{identity}/verify").json()["id"]) for identity in jobs]
+    assert [body["same"] for body in again] == [True] * len(jobs)
+    for body, other in zip(done, again):
+        for field in ["cost", "validation_cost", "best_cost", "scores", "epoch", "step", "stopped"]:
+            assert body[field] == other[field], field
