@@ -74,16 +74,47 @@ void put_values(struct json *j, const char *name, const struct answer *a, bool f
     put_tensors(j, name, a->values, a->value_count, flat);
 }
 
-void put_gradient(struct json *j, const struct answer *a, bool trace, bool flat)
+/* {a: {b: tensor}} */
+static void put_hessians(struct json *j, const struct answer *a, bool flat)
 {
+    size_t count = a->gradient_count;
+    put_key(j, "hessians");
+    put_object(j);
+    for (size_t i = 0; i < count; i++)
+        put_tensors(j, a->gradients[i].name, &a->derivatives[i * count], count, flat);
+    put_object_end(j);
+}
+
+static void put_derivatives(struct json *j, enum question_kind kind, const struct answer *a, bool flat)
+{
+    if (kind == QUESTION_GRADIENT || kind == QUESTION_HVP || kind == QUESTION_HESSIAN)
+        put_tensors(j, "gradients", a->gradients, a->gradient_count, flat);
+    if (kind == QUESTION_JACOBIAN) {
+        put_tensors(j, "jacobians", a->derivatives, a->derivative_count, flat);
+    } else if (kind == QUESTION_HVP) {
+        put_tensors(j, "products", a->derivatives, a->derivative_count, flat);
+    } else if (kind == QUESTION_HESSIAN) {
+        put_hessians(j, a, flat);
+    } else if (kind == QUESTION_JVP) {
+        put_key(j, "tangent");
+        put_tensor(j, a->derivatives[0].tensor, flat);
+    }
+}
+
+void put_question_answer(struct json *j, const struct question *q, const struct answer *a, bool flat)
+{
+    if (q->kind == QUESTION_EVALUATE) {
+        put_values(j, "values", a, flat);
+        return;
+    }
     put_key(j, "of");
     put_string(j, a->values[0].name);
     put_key(j, "value");
     put_tensor(j, a->values[0].tensor, flat);
-    put_tensors(j, "gradients", a->gradients, a->gradient_count, flat);
+    put_derivatives(j, q->kind, a, flat);
     if (a->independent_count > 0)
         put_names(j, "independent", a->independent, a->independent_count);
-    if (!trace)
+    if (!q->trace)
         return;
     put_key(j, "nodes");
     put_array(j);

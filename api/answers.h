@@ -15,9 +15,10 @@ bool question_is_dear(struct plans *plans, const struct question *q);
 bool prepared_is_dear(const struct prepared *p);
 
 /* The members of an answer, inside an object that the caller has begun: of an evaluation `values` (or another name for
- * them), of a gradient `of`, `value`, `gradients`, `independent`, and `nodes` and `backward` of a trace. The caller
+ * them); of derivatives `of`, `value`, what the kind of question gives, `independent`, and `nodes` and `backward` of a
+ * trace. The caller
  * ends with put_nonfinite(). */
 void put_values(struct json *j, const char *name, const struct answer *a, bool flat);
-void put_gradient(struct json *j, const struct answer *a, bool trace, bool flat);
+void put_question_answer(struct json *j, const struct question *q, const struct answer *a, bool flat);
 
 #endif

@@ -39,7 +39,7 @@ err_code decode_job(const char *canonical, struct job_spec *ret, struct error *e
 /* A query's body; everything lives in `arena` but the tensors, which query_request_clear frees. */
 struct query_request {
     struct question
-        question;     /* kind, of, wrt, inputs, cotangent, trace; graph and parameters are the caller's to set */
+        question; /* kind, of, wrt, inputs, cotangent, directions, ...; graph and parameters are the caller's to set */
     int64_t version;  /* 0: the newest */
     struct row *rows; /* predict by rows; NULL */
     size_t row_count;
@@ -49,8 +49,8 @@ struct query_request {
     size_t owned_count;
     struct arena *arena;
 };
-enum query_form { FORM_PREDICT, FORM_EVALUATE, FORM_GRADIENT };
-/* dtype: of the tensors. */
+enum query_form { FORM_PREDICT, FORM_EVALUATE, FORM_GRADIENT, FORM_JACOBIAN, FORM_JVP, FORM_HVP, FORM_HESSIAN };
+/* dtype: of the model; where the body gives another one, the question has that. */
 err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
                               const struct limits *limits, struct query_request *ret, struct error *err);
 void query_request_clear(struct query_request *r);

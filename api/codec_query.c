@@ -11,6 +11,8 @@ struct reading {
     const struct limits *limits;
     const struct where *root;
     enum dtype dtype;
+    const struct named_place *batch; /* inputs whose first axis is the batch */
+    size_t batch_count;
     struct query_request *request;
     struct error *err;
 };
@@ -120,14 +122,120 @@ static void take_inputs(struct reading *r)
     r->request->question.input_count = count;
 }
 
+/* One cotangent, or many with a leading axis. */
 static void take_cotangent(struct reading *r)
 {
-    const json_t *cotangent = json_object_get(r->body, "cotangent");
-    struct where at = {.up = r->root, .key = "cotangent"};
+    const json_t *cotangent = json_object_get(r->body, "cotangent"), *many = json_object_get(r->body, "cotangents");
+    struct where at = {.up = r->root, .key = many ? "cotangents" : "cotangent"};
+    if (cotangent && many)
+        mistake(r->err, ERR_conflicting_fields, &at, "give either `cotangent` or `cotangents`");
+    r->request->question.many = many != NULL;
+    if (many)
+        cotangent = many;
     if (cotangent) {
         r->request->question.cotangent = take_tensor(r, cotangent, &at);
         r->request->question.cotangent_place = place_at(r, &at);
     }
+}
+
+/* ---- directions ---- */
+
+/* Adds a name to those that are differentiated by, unless it is there. */
+static void add_wrt(struct reading *r, struct named_place *wrt, const struct named_tensor *t)
+{
+    struct question *q = &r->request->question;
+    size_t i = 0;
+    while (i < q->wrt_count && strcmp(wrt[i].name, t->name) != 0)
+        i++;
+    if (i == q->wrt_count)
+        wrt[q->wrt_count++] = (struct named_place){.name = t->name, .place = t->place};
+}
+
+/* {name: tensor}; with `wrt` its names are what is differentiated by. */
+static void take_direction(struct reading *r, const json_t *value, const struct where *at, struct named_place *wrt,
+                           struct direction *ret)
+{
+    if (!json_is_object(value) || json_object_size(value) == 0) {
+        mistake(r->err, ERR_wrong_type, at, "a vector is an object of tensors by name, at least one, not %s",
+                json_is_object(value) ? "an empty one" : json_kind(value));
+        return;
+    }
+    struct named_tensor *tensors = arena_array(r->request->arena, json_object_size(value) + 1, sizeof *tensors);
+    if (!tensors) {
+        no_memory(r);
+        return;
+    }
+    const char *key;
+    json_t *item;
+    json_object_foreach((json_t *)value, key, item)
+    {
+        struct where item_at = {.up = at, .key = key};
+        struct named_tensor *t = &tensors[ret->count];
+        t->tensor = take_tensor(r, item, &item_at);
+        t->name = keep(r, key);
+        t->place = place_at(r, &item_at);
+        if (!t->tensor || !t->name)
+            continue;
+        ret->count++;
+        if (wrt)
+            add_wrt(r, wrt, t);
+    }
+    ret->tensors = tensors;
+}
+
+/* Room for the names of all directions. */
+static struct named_place *room_for_names(struct reading *r, const json_t *value, size_t count)
+{
+    size_t names = json_is_array(value) ? 0 : json_object_size(value);
+    for (size_t i = 0; json_is_array(value) && i < count; i++)
+        names += json_object_size(json_array_get(value, i));
+    struct named_place *wrt = arena_array(r->request->arena, names + 1, sizeof *wrt);
+    return wrt;
+}
+
+/* A vector, or a list of them; named: their names are what is differentiated by. */
+static void take_directions(struct reading *r, const char *field, bool list, bool named)
+{
+    struct question *q = &r->request->question;
+    const json_t *value = json_object_get(r->body, field);
+    struct where at = {.up = r->root, .key = field};
+    q->many = list;
+    size_t count = list ? json_array_size(value) : 1;
+    if (list && count == 0) {
+        mistake(r->err, ERR_wrong_type, &at, "`%s` is a list of at least one object of tensors by name", field);
+        return;
+    }
+    struct direction *directions = arena_array(r->request->arena, count, sizeof *directions);
+    struct named_place *wrt = named ? room_for_names(r, value, count) : NULL;
+    if (!directions || (named && !wrt)) {
+        no_memory(r);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct where item = {.up = &at, .index = i};
+        take_direction(r, list ? json_array_get(value, i) : value, list ? &item : &at, wrt, &directions[i]);
+    }
+    q->directions = directions;
+    q->direction_count = count;
+    if (named)
+        q->wrt = wrt;
+}
+
+static void take_tangents(struct reading *r)
+{
+    const json_t *tangents = required_field(r->body, "tangents", r->root, r->err);
+    if (tangents)
+        take_directions(r, "tangents", json_is_array(tangents), true);
+}
+
+static void take_vectors(struct reading *r)
+{
+    bool many = json_object_get(r->body, "vectors") != NULL;
+    struct where at = {.up = r->root, .key = "vectors"};
+    if (many && json_object_get(r->body, "vector"))
+        mistake(r->err, ERR_conflicting_fields, &at, "give either `vector` or `vectors`");
+    if (many || required_field(r->body, "vector", r->root, r->err))
+        take_directions(r, many ? "vectors" : "vector", many, false);
 }
 
 /* ---- rows ---- */
@@ -201,10 +309,15 @@ static void take_rows(struct reading *r)
 /* Tensors that the request may come to own: a bound, counted before anything is read. */
 static size_t count_tensors(const json_t *body)
 {
-    size_t count = json_object_size(json_object_get(body, "inputs")) + 1;
-    const json_t *rows = json_object_get(body, "rows");
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        count += json_object_size(json_array_get(rows, i));
+    static const char *const fields[] = {"inputs", "tangents", "vector"};
+    static const char *const lists[] = {"rows", "tangents", "vectors"};
+    size_t count = 1;
+    for (size_t k = 0; k < 3; k++) {
+        const json_t *list = json_object_get(body, lists[k]);
+        count += json_object_size(json_object_get(body, fields[k]));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            count += json_object_size(json_array_get(list, i));
+    }
     return count;
 }
 
@@ -216,12 +329,75 @@ static bool begin(struct reading *r)
     return (r->request->arena && r->request->owned) || no_memory(r);
 }
 
-static void take_trace(struct reading *r)
+static void take_flag(struct reading *r, const char *field, bool *ret)
 {
-    const json_t *trace = json_object_get(r->body, "trace");
-    struct where at = {.up = r->root, .key = "trace"};
-    if (trace)
-        (void)read_bool(trace, &at, &r->request->question.trace, r->err);
+    const json_t *value = json_object_get(r->body, field);
+    struct where at = {.up = r->root, .key = field};
+    if (value)
+        (void)read_bool(value, &at, ret, r->err);
+}
+
+/* Another dtype than the one that is there. */
+static void take_dtype(struct reading *r)
+{
+    const json_t *dtype = json_object_get(r->body, "dtype");
+    struct where at = {.up = r->root, .key = "dtype"};
+    const char *name;
+    if (dtype && read_string(dtype, &at, &name, r->err) && !dtype_find(name, &r->dtype))
+        mistake(r->err, ERR_invalid_value, &at, "a dtype is float32 or float64, not '%.64s'", name);
+}
+
+/* ---- what each kind of question takes ---- */
+
+static const struct {
+    const char *name;
+    const char *fields[6]; /* beside inputs and of */
+} kinds[] = {
+    [QUESTION_EVALUATE] = {"evaluate", {NULL}},
+    [QUESTION_GRADIENT] = {"gradient", {"wrt", "cotangent", "cotangents", "per_sample", "trace", NULL}},
+    [QUESTION_JACOBIAN] = {"jacobian", {"wrt", NULL}},
+    [QUESTION_JVP] = {"jvp", {"tangents", NULL}},
+    [QUESTION_HVP] = {"hvp", {"wrt", "vector", "vectors", NULL}},
+    [QUESTION_HESSIAN] = {"hessian", {"wrt", NULL}},
+};
+enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
+
+/* Fields of other kinds of questions. */
+static void refuse_foreign(struct reading *r)
+{
+    static const char *const all[] = {"wrt",   "cotangent", "cotangents", "per_sample",
+                                      "trace", "tangents",  "vector",     "vectors"};
+    enum question_kind kind = r->request->question.kind;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        struct where at = {.up = r->root, .key = all[i]};
+        bool own = false;
+        for (size_t k = 0; !own && kinds[kind].fields[k]; k++)
+            own = strcmp(kinds[kind].fields[k], all[i]) == 0;
+        if (!own && json_object_get(r->body, all[i]))
+            mistake(r->err, ERR_conflicting_fields, &at, "a query of kind %s takes no `%s`", kinds[kind].name, all[i]);
+    }
+}
+
+/* What the question says beside inputs. */
+static void take_question(struct reading *r)
+{
+    struct question *q = &r->request->question;
+    struct where of_at = {.up = r->root, .key = "of"};
+    refuse_foreign(r);
+    take_names(r, "of", &q->of, &q->of_count);
+    if (q->kind != QUESTION_EVALUATE && q->of_count > 1)
+        mistake(r->err, ERR_wrong_type, &of_at, "a %s is of one value: name one node", kinds[q->kind].name);
+    if (q->kind != QUESTION_EVALUATE && q->kind != QUESTION_JVP)
+        take_names(r, "wrt", &q->wrt, &q->wrt_count);
+    if (q->kind == QUESTION_GRADIENT) {
+        take_cotangent(r);
+        take_flag(r, "trace", &q->trace);
+        take_flag(r, "per_sample", &q->per_sample);
+    } else if (q->kind == QUESTION_JVP) {
+        take_tangents(r);
+    } else if (q->kind == QUESTION_HVP) {
+        take_vectors(r);
+    }
 }
 
 static void take_version(struct reading *r)
@@ -241,19 +417,33 @@ static err_code close_query(struct error *found, struct error *err)
 
 /* ---- queries on a model ---- */
 
-static const char *const fields_of[][8] = {
+static const char *const fields_of[][12] = {
     [FORM_PREDICT] = {"inputs", "rows", "outputs", "version", NULL},
-    [FORM_EVALUATE] = {"inputs", "of", "version", NULL},
-    [FORM_GRADIENT] = {"inputs", "of", "wrt", "cotangent", "trace", "version", NULL},
+    [FORM_EVALUATE] = {"inputs", "of", "version", "dtype", NULL},
+    [FORM_GRADIENT] = {"inputs", "of", "wrt", "cotangent", "cotangents", "per_sample", "trace", "version", "dtype",
+                       NULL},
+    [FORM_JACOBIAN] = {"inputs", "of", "wrt", "version", "dtype", NULL},
+    [FORM_JVP] = {"inputs", "of", "tangents", "version", "dtype", NULL},
+    [FORM_HVP] = {"inputs", "of", "wrt", "vector", "vectors", "version", "dtype", NULL},
+    [FORM_HESSIAN] = {"inputs", "of", "wrt", "version", "dtype", NULL},
+};
+static const enum question_kind kind_of[] = {
+    [FORM_PREDICT] = QUESTION_EVALUATE,  [FORM_EVALUATE] = QUESTION_EVALUATE, [FORM_GRADIENT] = QUESTION_GRADIENT,
+    [FORM_JACOBIAN] = QUESTION_JACOBIAN, [FORM_JVP] = QUESTION_JVP,           [FORM_HVP] = QUESTION_HVP,
+    [FORM_HESSIAN] = QUESTION_HESSIAN,
 };
 
 static void take_query(struct reading *r, enum query_form form)
 {
     struct query_request *q = r->request;
     (void)read_object(r->body, fields_of[form], r->root, r->err);
-    if (!json_is_object(r->body) || !begin(r))
+    if (!json_is_object(r->body))
         return;
-    q->question.kind = form == FORM_GRADIENT ? QUESTION_GRADIENT : QUESTION_EVALUATE;
+    if (form != FORM_PREDICT)
+        take_dtype(r);
+    if (!begin(r))
+        return;
+    q->question.kind = kind_of[form];
     take_inputs(r);
     take_version(r);
     if (form == FORM_PREDICT) {
@@ -261,15 +451,7 @@ static void take_query(struct reading *r, enum query_form form)
         take_names(r, "outputs", &q->outputs, &q->output_count);
         return;
     }
-    take_names(r, "of", &q->question.of, &q->question.of_count);
-    if (form == FORM_GRADIENT) {
-        struct where of_at = {.up = r->root, .key = "of"};
-        if (q->question.of_count > 1)
-            mistake(r->err, ERR_wrong_type, &of_at, "a gradient is of one value: name one node");
-        take_names(r, "wrt", &q->question.wrt, &q->question.wrt_count);
-        take_cotangent(r);
-        take_trace(r);
-    }
+    take_question(r);
 }
 
 err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
@@ -305,16 +487,6 @@ void query_request_clear(struct query_request *r)
 
 /* ---- /v1/differentiate ---- */
 
-static void take_dtype(struct reading *r)
-{
-    const json_t *dtype = json_object_get(r->body, "dtype");
-    struct where at = {.up = r->root, .key = "dtype"};
-    const char *name;
-    r->dtype = DTYPE_FLOAT64;
-    if (dtype && read_string(dtype, &at, &name, r->err) && !dtype_find(name, &r->dtype))
-        mistake(r->err, ERR_invalid_value, &at, "a dtype is float32 or float64, not '%.64s'", name);
-}
-
 static void take_kind(struct reading *r)
 {
     const json_t *query = json_object_get(r->body, "query");
@@ -322,12 +494,14 @@ static void take_kind(struct reading *r)
     const char *name = "gradient";
     if (query && !read_string(query, &at, &name, r->err))
         return;
-    if (strcmp(name, "gradient") == 0)
-        r->request->question.kind = QUESTION_GRADIENT;
-    else if (strcmp(name, "evaluate") == 0)
-        r->request->question.kind = QUESTION_EVALUATE;
+    size_t kind = 0;
+    while (kind < KIND_COUNT && strcmp(name, kinds[kind].name) != 0)
+        kind++;
+    if (kind < KIND_COUNT)
+        r->request->question.kind = (enum question_kind)kind;
     else
-        mistake(r->err, ERR_invalid_value, &at, "a query is gradient or evaluate, not '%.64s'", name);
+        mistake(r->err, ERR_invalid_value, &at,
+                "a query is gradient, evaluate, jacobian, jvp, hvp or hessian, not '%.64s'", name);
 }
 
 /* A leaf that the program declares must have a value; one that it only uses was refused by the parser. */
@@ -345,6 +519,35 @@ static bool check_values(struct reading *r, const struct program *program)
     return whole;
 }
 
+/* The shape of an input, whose first axis is `batch` where it is named so. */
+static struct shape declared_shape(const struct reading *r, size_t input)
+{
+    const struct named_tensor *t = &r->request->question.inputs[input];
+    struct shape shape = t->tensor->shape;
+    for (size_t i = 0; shape.rank > 0 && i < r->batch_count; i++)
+        if (strcmp(r->batch[i].name, t->name) == 0)
+            shape.dim[0] = DIM_BATCH;
+    return shape;
+}
+
+/* `batch`: the inputs whose first axis is the batch. */
+static void take_batch(struct reading *r)
+{
+    const struct question *q = &r->request->question;
+    take_names(r, "batch", &r->batch, &r->batch_count);
+    for (size_t i = 0; i < r->batch_count; i++) {
+        const struct named_tensor *found = NULL;
+        for (size_t k = 0; k < q->input_count; k++)
+            if (strcmp(q->inputs[k].name, r->batch[i].name) == 0)
+                found = &q->inputs[k];
+        if (!found)
+            error_add(r->err, ERR_unknown_name, r->batch[i].place, "'%s' is not among the inputs", r->batch[i].name);
+        else if (found->tensor->shape.rank == 0)
+            error_add(r->err, ERR_shape_mismatch, r->batch[i].place, "'%s' is a scalar and has no first axis",
+                      r->batch[i].name);
+    }
+}
+
 static err_code build_graph(struct reading *r, const struct program *program, struct graph **ret)
 {
     const struct question *q = &r->request->question;
@@ -357,7 +560,7 @@ static err_code build_graph(struct reading *r, const struct program *program, st
     for (size_t i = 0; i < q->input_count; i++) {
         if (whole || program_find(program, q->inputs[i].name) != NODE_NONE)
             known[count++] = (struct named_shape){
-                .name = q->inputs[i].name, .shape = q->inputs[i].tensor->shape, .place = q->inputs[i].place};
+                .name = q->inputs[i].name, .shape = declared_shape(r, i), .place = q->inputs[i].place};
     }
     return graph_build(program, known, count, (size_t)r->limits->nodes, ret, r->err);
 }
@@ -372,7 +575,7 @@ static void make_key(struct reading *r, const struct text *text, char ret[80])
     digest_text(&d, text->data ? text->data : "");
     for (size_t i = 0; i < q->input_count; i++) {
         digest_text(&d, q->inputs[i].name);
-        digest_text(&d, shape_text(q->inputs[i].tensor->shape, shape));
+        digest_text(&d, shape_text(declared_shape(r, i), shape));
     }
     digest_end(&d, hex);
     memcpy(ret, "program:", 8);
@@ -394,7 +597,7 @@ static void take_defaults(struct reading *r, const struct program *program)
         q->of = names++;
         q->of_count = 1;
     }
-    if (q->wrt_count == 0 && q->kind == QUESTION_GRADIENT) {
+    if (q->wrt_count == 0 && q->kind != QUESTION_EVALUATE && q->kind != QUESTION_JVP) {
         q->wrt = names;
         for (size_t i = 0; i < program_size(program); i++) {
             const struct program_node *n = program_node(program, (node_id)i);
@@ -441,28 +644,27 @@ static void take_program(struct reading *r, struct differentiate_request *ret)
 err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits,
                                       struct differentiate_request *ret, struct error *err)
 {
-    static const char *const known[] = {"program", "inputs", "of", "wrt", "dtype", "query", "cotangent", "trace", NULL};
+    static const char *const known[] = {"program",  "inputs",    "of",         "wrt",        "dtype",
+                                        "query",    "cotangent", "cotangents", "per_sample", "trace",
+                                        "tangents", "vector",    "vectors",    "batch",      NULL};
     json_t *body = NULL;
     err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
     if (code != ERR_ok)
         return code;
     struct error found = {0};
-    struct where root = {0}, of_at = {.up = &root, .key = "of"};
+    struct where root = {0};
     struct differentiate_request request = {0};
     struct question *q = &request.query.question;
     struct reading r = {.body = body, .limits = limits, .root = &root, .request = &request.query, .err = &found};
     (void)read_object(body, known, &root, &found);
     if (json_is_object(body)) {
+        r.dtype = DTYPE_FLOAT64;
         take_dtype(&r);
         if (begin(&r)) {
             take_kind(&r);
             take_inputs(&r);
-            take_names(&r, "of", &q->of, &q->of_count);
-            take_names(&r, "wrt", &q->wrt, &q->wrt_count);
-            take_cotangent(&r);
-            take_trace(&r);
-            if (q->kind == QUESTION_GRADIENT && q->of_count > 1)
-                mistake(&found, ERR_wrong_type, &of_at, "a gradient is of one value: name one node");
+            take_question(&r);
+            take_batch(&r);
             take_program(&r, &request);
         }
     }

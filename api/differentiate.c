@@ -22,10 +22,7 @@ static err_code answer_request(const struct differentiate_request *request, stru
         if (code == ERR_ok) {
             struct json j = {.text = ret};
             put_object(&j);
-            if (q->kind == QUESTION_GRADIENT)
-                put_gradient(&j, &answer, q->trace, flat);
-            else
-                put_values(&j, "values", &answer, flat);
+            put_question_answer(&j, q, &answer, flat);
             put_nonfinite(&j);
             put_object_end(&j);
             answer_clear(&answer);

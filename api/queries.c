@@ -1,4 +1,4 @@
-/* POST /v1/models/{m}/predict, evaluate, gradient. */
+/* POST /v1/models/{m}/predict, evaluate, gradient, jacobian, jvp, hvp, hessian. */
 #include "api/answers.h"
 #include "api/codec.h"
 #include "api/routes.h"
@@ -57,11 +57,11 @@ static err_code take_parameters(struct asking *a, struct error *err)
     return ERR_ok;
 }
 
-/* `of` is the cost of a gradient, else the output. */
+/* `of` is the cost of a gradient or second derivatives, else the output. */
 static err_code default_of(struct asking *a, struct error *err)
 {
     const struct model *m = a->model.model;
-    bool is_gradient = a->form == FORM_GRADIENT;
+    bool is_gradient = a->form == FORM_GRADIENT || a->form == FORM_HVP || a->form == FORM_HESSIAN;
     node_id of = is_gradient ? m->cost : m->output;
     if (of == NODE_NONE) {
         error_add(err, is_gradient ? ERR_no_cost : ERR_missing_field, (struct place){.pointer = "/of"},
@@ -84,7 +84,7 @@ static err_code take_defaults(struct asking *a, struct error *err)
         q->of_count = a->query.output_count;
     }
     err_code code = q->of_count > 0 ? ERR_ok : default_of(a, err);
-    if (code == ERR_ok && a->form == FORM_GRADIENT && q->wrt_count == 0) {
+    if (code == ERR_ok && q->kind != QUESTION_EVALUATE && q->wrt_count == 0) {
         for (size_t i = 0; i < m->parameter_count; i++)
             a->names[i + 1] = (struct named_place){.name = a->parameters[i].name};
         q->wrt = a->names + 1;
@@ -223,10 +223,10 @@ static err_code put_answer(struct asking *a, const struct answer *answer, struct
     put_string(&j, a->model.record.name);
     put_key(&j, "version");
     put_whole(&j, a->version.record->version);
-    if (a->form == FORM_GRADIENT)
-        put_gradient(&j, answer, a->query.question.trace, a->flat);
+    if (a->form == FORM_PREDICT)
+        put_values(&j, "outputs", answer, a->flat);
     else
-        put_values(&j, a->form == FORM_PREDICT ? "outputs" : "values", answer, a->flat);
+        put_question_answer(&j, &a->query.question, answer, a->flat);
     if (a->form == FORM_PREDICT && a->query.rows)
         code = put_predictions(a, &j, answer, err);
     put_nonfinite(&j);
@@ -327,4 +327,24 @@ enum handled query_evaluate(struct request *r, struct reply *ret)
 enum handled query_gradient(struct request *r, struct reply *ret)
 {
     return query(r, ret, FORM_GRADIENT);
+}
+
+enum handled query_jacobian(struct request *r, struct reply *ret)
+{
+    return query(r, ret, FORM_JACOBIAN);
+}
+
+enum handled query_jvp(struct request *r, struct reply *ret)
+{
+    return query(r, ret, FORM_JVP);
+}
+
+enum handled query_hvp(struct request *r, struct reply *ret)
+{
+    return query(r, ret, FORM_HVP);
+}
+
+enum handled query_hessian(struct request *r, struct reply *ret)
+{
+    return query(r, ret, FORM_HESSIAN);
 }

@@ -21,6 +21,12 @@ static const struct {
     {"--query", "query", FORM_TEXT},
     {"--dtype", "dtype", FORM_TEXT},
     {"--cotangent", "cotangent", FORM_JSON},
+    {"--cotangents", "cotangents", FORM_JSON},
+    {"--tangents", "tangents", FORM_JSON},
+    {"--vector", "vector", FORM_JSON},
+    {"--vectors", "vectors", FORM_JSON},
+    {"--batch", "batch", FORM_NAMES},
+    {"--per-sample", "per_sample", FORM_TRUE},
     {"--trace", "trace", FORM_TRUE},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };

@@ -10,7 +10,8 @@
 struct copying {
     const struct question *question;
     const struct planned *planned;
-    const struct run *run;
+    const struct run *run; /* of a trace */
+    int64_t each;
     struct answer *answer;
 };
 
@@ -52,8 +53,10 @@ static const char *keep(struct copying *c, const char *name)
     return arena_copy(c->answer->arena, name, strlen(name));
 }
 
-static err_code copy_tensors(struct copying *c, const struct named_place *names, const struct planned_tensor *from,
-                             size_t count, struct answer_tensor **ret, size_t *ret_count, struct error *err)
+/* Zeros, for the runs to fill. The names repeat after name_count of them. */
+static err_code make_tensors(struct copying *c, const struct named_place *names, size_t name_count,
+                             const struct planned_tensor *from, size_t count, struct answer_tensor **ret,
+                             size_t *ret_count, struct error *err)
 {
     struct answer_tensor *to = arena_array(c->answer->arena, count + 1, sizeof *to);
     if (!to) {
@@ -61,9 +64,10 @@ static err_code copy_tensors(struct copying *c, const struct named_place *names,
     }
     *ret = to;
     for (size_t i = 0; i < count; i++) {
-        to[i].name = keep(c, names[i].name);
-        err_code code =
-            to[i].name ? copy_tensor(c, &from[i], &to[i].tensor, err) : error_set(err, ERR_out_of_memory, NULL);
+        to[i].name = keep(c, names[i % name_count].name);
+        err_code code = to[i].name
+                            ? tensor_new(c->question->dtype, planned_shape(&from[i], c->each), &to[i].tensor, err)
+                            : error_set(err, ERR_out_of_memory, NULL);
         if (code != ERR_ok) {
             return code;
         }
@@ -80,7 +84,7 @@ static err_code copy_independent(struct copying *c, struct error *err)
     if (!a->independent) {
         return error_set(err, ERR_out_of_memory, NULL);
     }
-    for (size_t i = 0; i < c->planned->gradient_count; i++) {
+    for (size_t i = 0; q->kind != QUESTION_EVALUATE && i < q->wrt_count; i++) {
         if (c->planned->independent[i]) {
             const char *name = keep(c, q->wrt[i].name);
             if (!name) {
@@ -158,23 +162,25 @@ static err_code copy_trace(struct copying *c, struct error *err)
     return ERR_ok;
 }
 
-err_code answer_make(const struct question *q, const struct planned *p, const struct run *run, struct answer *ret,
-                     struct error *err)
+err_code answer_begin(const struct question *q, const struct planned *p, int64_t each, struct answer *ret,
+                      struct error *err)
 {
     struct answer answer = {.arena = arena_new()};
-    struct copying c = {.question = q, .planned = p, .run = run, .answer = &answer};
-    err_code code = answer.arena
-                        ? copy_tensors(&c, q->of, p->values, p->value_count, &answer.values, &answer.value_count, err)
-                        : error_set(err, ERR_out_of_memory, NULL);
+    struct copying c = {.question = q, .planned = p, .each = each, .answer = &answer};
+    const struct named_place *derived = q->kind == QUESTION_JVP ? q->of : q->wrt;
+    err_code code = answer.arena ? make_tensors(&c, q->of, q->of_count, p->values, p->value_count, &answer.values,
+                                                &answer.value_count, err)
+                                 : error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
-        code =
-            copy_tensors(&c, q->wrt, p->gradients, p->gradient_count, &answer.gradients, &answer.gradient_count, err);
+        code = make_tensors(&c, q->wrt, q->wrt_count, p->gradients, p->gradient_count, &answer.gradients,
+                            &answer.gradient_count, err);
+    }
+    if (code == ERR_ok) {
+        code = make_tensors(&c, derived, q->kind == QUESTION_JVP ? 1 : q->wrt_count, p->derivatives,
+                            p->derivative_count, &answer.derivatives, &answer.derivative_count, err);
     }
     if (code == ERR_ok) {
         code = copy_independent(&c, err);
-    }
-    if (code == ERR_ok && q->trace) {
-        code = copy_trace(&c, err);
     }
     if (code != ERR_ok) {
         answer_clear(&answer);
@@ -184,6 +190,57 @@ err_code answer_make(const struct question *q, const struct planned *p, const st
     return ERR_ok;
 }
 
+/* What run number `at` gives to a tensor. */
+static void take_one(const struct planned_tensor *from, const struct run *run, int64_t at, struct tensor *to)
+{
+    int64_t i = at - from->first, count = from->spread == SPREAD_ONCE ? 1 : from->count;
+    size_t size = dtype_size(to->dtype), all = tensor_bytes(to);
+    if (from->spread == SPREAD_EACH)
+        count = to->shape.dim[0];
+    if (from->output == NO_OUTPUT || i < 0 || i >= count)
+        return;
+    const char *source = run_output(run, from->output);
+    size_t bytes = all / (size_t)count;
+    char *data = to->data;
+    if (from->spread != SPREAD_COLUMNS) {
+        memcpy(data + (size_t)i * bytes, source, bytes);
+        return;
+    }
+    for (size_t row = 0; row < bytes / size; row++)
+        memcpy(data + (row * (size_t)count + (size_t)i) * size, source + row * size, size);
+}
+
+static void take_all(const struct planned_tensor *from, const struct run *run, int64_t at, struct answer_tensor *to,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        take_one(&from[i], run, at, to[i].tensor);
+}
+
+void answer_take(const struct planned *p, const struct run *run, int64_t at, struct answer *a)
+{
+    take_all(p->values, run, at, a->values, a->value_count);
+    take_all(p->gradients, run, at, a->gradients, a->gradient_count);
+    take_all(p->derivatives, run, at, a->derivatives, a->derivative_count);
+}
+
+static bool any_nonfinite(const struct answer_tensor *tensors, size_t count)
+{
+    bool found = false;
+    for (size_t i = 0; i < count && !found; i++)
+        found = has_nonfinite(tensors[i].tensor);
+    return found;
+}
+
+err_code answer_end(const struct question *q, const struct planned *p, const struct run *run, struct answer *a,
+                    struct error *err)
+{
+    struct copying c = {.question = q, .planned = p, .run = run, .answer = a};
+    a->nonfinite = any_nonfinite(a->values, a->value_count) || any_nonfinite(a->gradients, a->gradient_count) ||
+                   any_nonfinite(a->derivatives, a->derivative_count);
+    return q->trace ? copy_trace(&c, err) : ERR_ok;
+}
+
 void answer_clear(struct answer *a)
 {
     for (size_t i = 0; i < a->value_count; i++) {
@@ -191,6 +248,9 @@ void answer_clear(struct answer *a)
     }
     for (size_t i = 0; i < a->gradient_count; i++) {
         tensor_free(a->gradients[i].tensor);
+    }
+    for (size_t i = 0; i < a->derivative_count; i++) {
+        tensor_free(a->derivatives[i].tensor);
     }
     for (size_t i = 0; i < a->node_count; i++) {
         tensor_free(a->nodes[i].value);

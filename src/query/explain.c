@@ -33,6 +33,7 @@ static err_code plan_question(const struct model *m, enum question_kind kind, no
                                 .of = &of,
                                 .wrt = wrt,
                                 .batch = way->batch,
+                                .each = 1,
                                 .answer_elements_max = INT64_MAX,
                                 .arena_bytes_max = way->arena_bytes_max,
                                 .described = way->described};

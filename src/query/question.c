@@ -1,15 +1,13 @@
 #include "query/question.h"
-#include "base/names.h"
 #include "base/text.h"
 #include "engine/run.h"
 #include "query/answer.h"
 #include "query/cache.h"
 #include "query/planned.h"
+#include "query/resolve.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { GUESSES_MAX = 10 }; /* names that are compared with all others for "did you mean", a question */
 
 struct plans {
     struct cache *cache;
@@ -24,8 +22,20 @@ struct prepared {
     const struct question *question;
     struct cache_entry *entry;
     const struct planned *planned;
-    const void **bound;    /* of each input of the plan */
-    struct tensor **casts; /* owned; NULL where the client's tensor is used as it is */
+    int64_t each;          /* items on the leading axis of the answer */
+    int64_t runs;          /* 0 where the answer has no elements */
+    struct binding *bound; /* of each input of the plan */
+};
+
+/* What a leaf is in each run: the same, the next row, the next of many tensors, or a basis vector. */
+struct binding {
+    const char *data;
+    size_t stride;              /* bytes from run to run */
+    const struct tensor **many; /* of each run, owned; else NULL */
+    struct tensor **casts;      /* of the values that are not of the plan's dtype; owned */
+    size_t cast_count;
+    struct tensor *zeros; /* owned: a basis vector, or what is left out of many */
+    const struct planned_basis *basis;
 };
 
 static void end_planned(void *value)
@@ -64,221 +74,13 @@ void plans_free(struct plans *p)
     }
 }
 
-/* ---- what the question says, looked up ---- */
-
-/* The names of a question as nodes of its graph, and what follows from the shapes of the values. */
-struct resolved {
-    node_id *of, *wrt;
-    const struct tensor **values; /* by node: of the leaves that are given */
-    int64_t batch;                /* < 0: the graph has no symbolic shapes */
-};
-
-static void resolved_clear(struct resolved *r)
-{
-    free(r->of);
-    free(r->wrt);
-    free(r->values);
-}
-
-static void add_unknown_name(const struct graph *g, const char *name, struct place place, struct error *err)
-{
-    struct guess guess = {.name = name};
-    for (size_t i = 0; err->total < GUESSES_MAX && i < graph_size(g); i++) {
-        const char *candidate = graph_node(g, (node_id)i)->name;
-        if (candidate) {
-            guess_offer(&guess, candidate);
-        }
-    }
-    if (guess.best) {
-        error_add(err, ERR_unknown_name, place, "no node is named '%s'; did you mean '%s'?", name, guess.best);
-    } else {
-        error_add(err, ERR_unknown_name, place, "no node is named '%s'", name);
-    }
-}
-
-/* One id a name, NODE_NONE for those with a mistake. */
-static err_code resolve_names(const struct graph *g, const struct named_place *names, size_t count, node_id **ret,
-                              struct error *err)
-{
-    node_id *nodes = calloc(count + 1, sizeof *nodes);
-    unsigned char *seen = calloc(graph_size(g) + 1, 1);
-    if (!nodes || !seen) {
-        free(nodes);
-        free(seen);
-        return error_set(err, ERR_out_of_memory, NULL);
-    }
-    for (size_t i = 0; i < count; i++) {
-        nodes[i] = graph_find(g, names[i].name);
-        if (nodes[i] == NODE_NONE) {
-            add_unknown_name(g, names[i].name, names[i].place, err);
-        } else if (seen[nodes[i]]) {
-            error_add(err, ERR_invalid_value, names[i].place, "'%s' is asked for twice", names[i].name);
-        } else {
-            seen[nodes[i]] = 1;
-        }
-    }
-    free(seen);
-    *ret = nodes;
-    return ERR_ok;
-}
-
-/* The batch that a value tells, checked against the one known so far; written only if it agrees. */
-static bool batch_agrees(struct shape declared, struct shape given, int64_t *batch)
-{
-    int64_t told = *batch;
-    for (int i = 0; i < declared.rank; i++) {
-        if (declared.dim[i] < 0 && declared.dim[i] != DIM_ANY) {
-            int64_t times = -declared.dim[i];
-            if (given.dim[i] % times != 0 || (told >= 0 && given.dim[i] / times != told)) {
-                return false;
-            }
-            told = given.dim[i] / times;
-        }
-    }
-    *batch = told;
-    return true;
-}
-
-static bool shape_fits(struct shape declared, struct shape given)
-{
-    bool fits = declared.rank == given.rank;
-    for (int i = 0; fits && i < declared.rank; i++) {
-        fits = declared.dim[i] < 0 || declared.dim[i] == given.dim[i];
-    }
-    return fits;
-}
-
-static void take_value(const struct question *q, const struct named_tensor *value, struct resolved *r,
-                       struct error *err)
-{
-    node_id node = graph_find(q->graph, value->name);
-    if (node == NODE_NONE) {
-        add_unknown_name(q->graph, value->name, value->place, err);
-        return;
-    }
-    const struct node *leaf = graph_node(q->graph, node);
-    struct shape given = value->tensor->shape;
-    char text[SHAPE_TEXT_MAX], declared[SHAPE_TEXT_MAX], bound[SHAPE_TEXT_MAX];
-    if (leaf->op != OP_Input) {
-        error_add(err, ERR_invalid_value, value->place, "'%s' is computed by the program; only inputs take values",
-                  value->name);
-    } else if (r->values[node]) {
-        error_add(err, ERR_invalid_value, value->place, "'%s' is a parameter: its value is the version's", value->name);
-    } else if (!shape_fits(leaf->shape, given)) {
-        error_add_shapes(err, ERR_shape_mismatch, value->place, leaf->shape, given, "'%s' is %s but its value is %s",
-                         value->name, shape_text(leaf->shape, declared), shape_text(given, text));
-    } else if (!batch_agrees(leaf->shape, given, &r->batch)) {
-        struct shape expected = r->batch < 0 ? leaf->shape : shape_bind(leaf->shape, r->batch);
-        error_add_shapes(err, ERR_shape_mismatch, value->place, expected, given,
-                         "'%s' is %s, which must be %s with the batch of the other inputs, but its value is %s",
-                         value->name, shape_text(leaf->shape, declared), shape_text(expected, bound),
-                         shape_text(given, text));
-    }
-    if (leaf->op == OP_Input && !r->values[node]) {
-        r->values[node] = value->tensor; /* one with a mistake is not missing too */
-    }
-}
-
-static bool has_symbolic_leaf(const struct graph *g)
-{
-    for (size_t i = 0; i < graph_size(g); i++) {
-        const struct node *n = graph_node(g, (node_id)i);
-        if (n->op == OP_Input && !shape_is_concrete(n->shape)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Every leaf that the question needs must have a value: all of them for a trace, else what `of` needs. */
-static err_code check_needed(const struct question *q, const struct resolved *r, struct error *err)
-{
-    unsigned char *needed = calloc(graph_size(q->graph) + 1, 1);
-    if (!needed) {
-        return error_set(err, ERR_out_of_memory, NULL);
-    }
-    for (size_t i = 0; i < q->of_count; i++) {
-        if (r->of[i] != NODE_NONE) {
-            graph_mark_needed(q->graph, &r->of[i], 1, needed);
-        }
-    }
-    for (size_t i = 0; i < graph_size(q->graph); i++) {
-        const struct node *n = graph_node(q->graph, (node_id)i);
-        if (n->op == OP_Input && (needed[i] || q->trace) && !r->values[i]) {
-            char text[SHAPE_TEXT_MAX];
-            error_add(err, ERR_missing_input, (struct place){.pointer = "/inputs"}, "'%s' %s has no value", n->name,
-                      shape_text(n->shape, text));
-        }
-    }
-    free(needed);
-    return ERR_ok;
-}
-
-static void check_cotangent(const struct question *q, const struct resolved *r, struct error *err)
-{
-    if (q->kind != QUESTION_GRADIENT || r->of[0] == NODE_NONE) {
-        return;
-    }
-    struct shape of = graph_node(q->graph, r->of[0])->shape;
-    struct shape bound = r->batch < 0 ? of : shape_bind(of, r->batch);
-    char expected[SHAPE_TEXT_MAX], given[SHAPE_TEXT_MAX];
-    int64_t elements;
-    if (q->cotangent) {
-        if (shape_is_concrete(bound) && !shape_equal(bound, q->cotangent->shape)) {
-            error_add_shapes(err, ERR_shape_mismatch, q->cotangent_place, bound, q->cotangent->shape,
-                             "'%s' is %s but its cotangent is %s", q->of[0].name, shape_text(bound, expected),
-                             shape_text(q->cotangent->shape, given));
-        }
-    } else if (shape_is_concrete(bound) && shape_elements(bound, &elements) && elements != 1) {
-        add_missing_cotangent(q->of[0].name, bound, err);
-    }
-}
-
-/* Looks everything up; all mistakes are items of `found`. */
-static err_code resolve_all(const struct question *q, struct resolved *r, struct error *found)
-{
-    if (q->kind == QUESTION_GRADIENT && q->of_count != 1) {
-        return error_set(found, ERR_internal, "a gradient of %zu values was asked for", q->of_count);
-    }
-    if (q->trace && q->kind != QUESTION_GRADIENT) {
-        error_add(found, ERR_conflicting_fields, (struct place){.pointer = "/trace"}, "only a gradient has a trace");
-    }
-    r->batch = -1;
-    r->values = calloc(graph_size(q->graph) + 1, sizeof(struct tensor *));
-    if (!r->values || resolve_names(q->graph, q->of, q->of_count, &r->of, found) != ERR_ok ||
-        resolve_names(q->graph, q->wrt, q->wrt_count, &r->wrt, found) != ERR_ok) {
-        return error_set(found, ERR_out_of_memory, NULL);
-    }
-    for (size_t i = 0; i < q->parameter_count; i++) {
-        take_value(q, &q->parameters[i], r, found);
-    }
-    for (size_t i = 0; i < q->input_count; i++) {
-        take_value(q, &q->inputs[i], r, found);
-    }
-    if (r->batch < 0 && has_symbolic_leaf(q->graph)) {
-        r->batch = 1; /* no value tells it, so no value depends on it */
-    }
-    check_cotangent(q, r, found);
-    return check_needed(q, r, found);
-}
-
-static err_code resolve(const struct question *q, struct resolved *r, struct error *err)
-{
-    struct error found = {0};
-    err_code code = resolve_all(q, r, &found);
-    if (code == ERR_ok)
-        code = error_close(&found, ERR_invalid_query, "the query");
-    error_move(err, &found);
-    return code;
-}
-
 /* ---- the plan ---- */
 
 static char *plan_key(const struct question *q, const struct resolved *r, struct error *err)
 {
     struct text key = {0};
-    text_printf(&key, "%s %d %d %" PRId64 " %d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
-                q->cotangent != NULL);
+    text_printf(&key, "%s %d %d %" PRId64 " %d%d%d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
+                q->cotangent != NULL, q->many, q->per_sample);
     for (size_t i = 0; i < q->of_count; i++) {
         text_printf(&key, " %" PRIu32, r->of[i]);
     }
@@ -311,6 +113,7 @@ static err_code hold_plan(struct plans *plans, const struct question *q, const s
                                 .of = r->of,
                                 .wrt = r->wrt,
                                 .batch = r->batch,
+                                .each = r->each,
                                 .answer_elements_max = plans->answer_elements_max,
                                 .arena_bytes_max = plans->arena_bytes_max};
     struct error found = {0};
@@ -329,7 +132,7 @@ bool question_is_planned(struct plans *plans, const struct question *q)
     struct resolved r = {0};
     struct error ignored = {0};
     bool has = false;
-    if (resolve(q, &r, &ignored) == ERR_ok) {
+    if (resolve(q, plans->answer_elements_max, &r, &ignored) == ERR_ok) {
         char *key = plan_key(q, &r, &ignored);
         has = key && cache_has(plans->cache, key);
         free(key);
@@ -341,9 +144,86 @@ bool question_is_planned(struct plans *plans, const struct question *q)
 
 /* ---- the values ---- */
 
-static const struct tensor *value_of(const struct question *q, const struct resolved *r, const char *leaf)
+/* The value in the question's dtype, which the binding owns if it had another. */
+static err_code cast_value(const struct question *q, struct binding *b, const struct tensor *value,
+                           const struct tensor **ret, struct error *err)
 {
-    return strcmp(leaf, COTANGENT_NAME) == 0 ? q->cotangent : r->values[graph_find(q->graph, leaf)];
+    *ret = value;
+    if (value->dtype == q->dtype) {
+        return ERR_ok;
+    }
+    struct tensor **casts = reallocarray(b->casts, b->cast_count + 1, sizeof(struct tensor *));
+    if (!casts) {
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    b->casts = casts;
+    err_code code = tensor_cast(value, q->dtype, &casts[b->cast_count], err);
+    if (code == ERR_ok) {
+        *ret = casts[b->cast_count++];
+    }
+    return code;
+}
+
+/* One tensor: the same in every run, or divided among them. */
+static err_code bind_value(const struct prepared *p, struct binding *b, const struct tensor *value, bool divided,
+                           struct shape leaf, struct error *err)
+{
+    int64_t elements = 0, given = tensor_elements(value);
+    (void)shape_elements(leaf, &elements);
+    if (divided ? given != p->each * elements : !shape_equal(value->shape, leaf)) {
+        char expected[SHAPE_TEXT_MAX], shown[SHAPE_TEXT_MAX]; /* a cotangent whose shape only the batch told */
+        error_add_shapes(err, ERR_shape_mismatch, p->question->cotangent_place, leaf, value->shape,
+                         "the cotangent is %s but '%s' is %s", shape_text(value->shape, shown), p->question->of[0].name,
+                         shape_text(leaf, expected));
+        return error_close(err, ERR_invalid_query, "the query");
+    }
+    const struct tensor *cast;
+    err_code code = cast_value(p->question, b, value, &cast, err);
+    if (code == ERR_ok) {
+        b->data = cast->data;
+        b->stride = divided ? (size_t)elements * dtype_size(p->question->dtype) : 0;
+    }
+    return code;
+}
+
+static err_code bind_direction(const struct prepared *p, const struct resolved *r, struct binding *b, size_t wrt,
+                               struct shape leaf, struct error *err)
+{
+    const struct question *q = p->question;
+    b->many = calloc((size_t)p->each + 1, sizeof(struct tensor *));
+    err_code code = b->many ? tensor_new(q->dtype, leaf, &b->zeros, err) : error_set(err, ERR_out_of_memory, NULL);
+    for (size_t d = 0; code == ERR_ok && d < (size_t)p->each; d++) {
+        const struct tensor *value = r->directions[d * q->wrt_count + wrt];
+        if (value && !shape_equal(value->shape, leaf)) { /* only the batch told its shape */
+            error_add_shapes(err, ERR_shape_mismatch, q->wrt[wrt].place, leaf, value->shape,
+                             "a direction of '%s' has another shape", q->wrt[wrt].name);
+            return error_close(err, ERR_invalid_query, "the query");
+        }
+        code = cast_value(q, b, value ? value : b->zeros, &b->many[d], err);
+    }
+    return code;
+}
+
+static err_code bind_leaf(const struct prepared *p, const struct resolved *r, struct binding *b, const char *name,
+                          struct shape leaf, struct error *err)
+{
+    const struct question *q = p->question;
+    const struct planned_basis *basis = p->planned->basis;
+    size_t wrt = 0, prefix = strlen(DIRECTION_PREFIX);
+    bool direction = strncmp(name, DIRECTION_PREFIX, prefix) == 0, cotangent = strcmp(name, COTANGENT_NAME) == 0;
+    if (direction)
+        wrt = strtoul(name + prefix, NULL, 10);
+    if (basis && (direction || cotangent)) {
+        b->basis = &basis[wrt];
+        return tensor_new(q->dtype, leaf, &b->zeros, err);
+    }
+    if (direction)
+        return bind_direction(p, r, b, wrt, leaf, err);
+    if (cotangent)
+        return bind_value(p, b, q->cotangent, q->many || q->per_sample, leaf, err);
+    node_id node = graph_find(q->graph, name);
+    bool divided = q->per_sample && leaf_has_rows(graph_node(q->graph, node));
+    return bind_value(p, b, r->values[node], divided, leaf, err);
 }
 
 static err_code bind_values(struct prepared *p, const struct resolved *r, struct error *err)
@@ -351,36 +231,55 @@ static err_code bind_values(struct prepared *p, const struct resolved *r, struct
     const struct plan *plan = p->planned->plan;
     size_t count = plan_input_count(plan);
     p->bound = calloc(count + 1, sizeof *p->bound);
-    p->casts = calloc(count + 1, sizeof *p->casts);
-    if (!p->bound || !p->casts) {
-        return error_set(err, ERR_out_of_memory, NULL);
+    err_code code = p->bound ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
+    for (size_t i = 0; code == ERR_ok && i < count; i++) {
+        code = bind_leaf(p, r, &p->bound[i], plan_input_name(plan, i), plan_input_shape(plan, i), err);
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct tensor *value = value_of(p->question, r, plan_input_name(plan, i));
-        if (!shape_equal(value->shape, plan_input_shape(plan, i))) { /* a cotangent whose shape only the batch told */
-            char expected[SHAPE_TEXT_MAX], given[SHAPE_TEXT_MAX];
-            error_add_shapes(err, ERR_shape_mismatch, p->question->cotangent_place, plan_input_shape(plan, i),
-                             value->shape, "the cotangent is %s but '%s' is %s", shape_text(value->shape, given),
-                             p->question->of[0].name, shape_text(plan_input_shape(plan, i), expected));
-            return error_close(err, ERR_invalid_query, "the query");
+    return code;
+}
+
+/* Binds every leaf for run number `at`. */
+static void bind_run(const struct prepared *p, struct run *run, int64_t at)
+{
+    for (size_t i = 0; i < plan_input_count(p->planned->plan); i++) {
+        const struct binding *b = &p->bound[i];
+        if (b->basis) {
+            int64_t one = at - b->basis->first;
+            if (one > 0 && one <= b->basis->count)
+                tensor_set(b->zeros, one - 1, 0);
+            if (one >= 0 && one < b->basis->count)
+                tensor_set(b->zeros, one, 1);
+            run_bind(run, i, b->zeros->data);
+        } else if (b->many) {
+            run_bind(run, i, b->many[at]->data);
+        } else {
+            run_bind(run, i, b->data + (size_t)at * b->stride);
         }
-        if (value->dtype != p->question->dtype) {
-            err_code code = tensor_cast(value, p->question->dtype, &p->casts[i], err);
-            if (code != ERR_ok) {
-                return code;
-            }
-            value = p->casts[i];
-        }
-        p->bound[i] = value->data;
     }
-    return ERR_ok;
+}
+
+/* How many runs: at least one for what is the same in all, but none where the answer has no rows. */
+static void count_runs(struct prepared *p, const struct resolved *r)
+{
+    p->each = r->each;
+    p->runs = p->planned->runs < 0 ? r->each : p->planned->runs;
+    if (p->runs == 0 && !p->question->per_sample) {
+        p->runs = 1;
+    }
+}
+
+/* The size of the answer depends on more than the plan. */
+static err_code check_answer(const struct prepared *p, struct error *err)
+{
+    err_code code = planned_check_answer(p->planned, p->question, p->each, p->plans->answer_elements_max, err);
+    return code == ERR_ok ? code : error_close(err, ERR_invalid_query, "the query");
 }
 
 err_code question_prepare(struct plans *plans, const struct question *q, struct prepared **ret, struct error *err)
 {
     struct resolved r = {0};
     struct prepared *p = calloc(1, sizeof *p);
-    err_code code = p ? resolve(q, &r, err) : error_set(err, ERR_out_of_memory, NULL);
+    err_code code = p ? resolve(q, plans->answer_elements_max, &r, err) : error_set(err, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
         p->plans = plans;
         p->question = q;
@@ -388,6 +287,10 @@ err_code question_prepare(struct plans *plans, const struct question *q, struct 
     }
     if (code == ERR_ok) {
         p->planned = cache_value(p->entry);
+        count_runs(p, &r);
+        code = check_answer(p, err);
+    }
+    if (code == ERR_ok) {
         code = bind_values(p, &r, err);
     }
     resolved_clear(&r);
@@ -401,21 +304,29 @@ err_code question_prepare(struct plans *plans, const struct question *q, struct 
 
 double prepared_flops(const struct prepared *p)
 {
-    return plan_flops(p->planned->plan);
+    return plan_flops(p->planned->plan) * (double)p->runs;
 }
 
 static err_code run_prepared(const struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err)
 {
     struct run *run = NULL;
+    struct answer answer = {0};
     err_code code = run_new(p->planned->plan, &run, err);
-    if (code == ERR_ok) {
-        for (size_t i = 0; i < plan_input_count(p->planned->plan); i++)
-            run_bind(run, i, p->bound[i]);
+    if (code == ERR_ok)
+        code = answer_begin(p->question, p->planned, p->each, &answer, err);
+    for (int64_t at = 0; code == ERR_ok && at < p->runs; at++) {
+        bind_run(p, run, at);
         code = run_execute(run, cancel, err);
+        if (code == ERR_ok)
+            answer_take(p->planned, run, at, &answer);
     }
     if (code == ERR_ok)
-        code = answer_make(p->question, p->planned, run, ret, err);
+        code = answer_end(p->question, p->planned, run, &answer, err);
     run_free(run);
+    if (code == ERR_ok)
+        *ret = answer;
+    else
+        answer_clear(&answer);
     return code;
 }
 
@@ -452,10 +363,15 @@ void prepared_free(struct prepared *p)
     if (!p) {
         return;
     }
-    for (size_t i = 0; p->casts && i < plan_input_count(p->planned->plan); i++) {
-        tensor_free(p->casts[i]);
+    for (size_t i = 0; p->bound && i < plan_input_count(p->planned->plan); i++) {
+        struct binding *b = &p->bound[i];
+        for (size_t k = 0; k < b->cast_count; k++) {
+            tensor_free(b->casts[k]);
+        }
+        free(b->casts);
+        free(b->many);
+        tensor_free(b->zeros);
     }
-    free(p->casts);
     free(p->bound);
     if (p->entry) {
         cache_release(p->plans->cache, p->entry);

@@ -2,7 +2,10 @@
  *
  * A question is asked in two steps: question_prepare finds or makes the plan and checks the values against it;
  * prepared_run computes. Plans are cached by (graph, shapes, kind, of, wrt, dtype, trace), bounded, shared, and made
- * outside locks. */
+ * outside locks.
+ *
+ * A plan may be run several times for one answer: once a basis vector for a Jacobian or a Hessian, once a vector where
+ * many are given, once a row for per-sample gradients. */
 #ifndef GRADD_QUERY_QUESTION_H
 #define GRADD_QUERY_QUESTION_H
 
@@ -21,11 +24,24 @@ struct named_tensor {
     struct place place;          /* of the value in the request; pointer "/inputs/X" */
 };
 
-enum question_kind { QUESTION_EVALUATE, QUESTION_GRADIENT };
+enum question_kind {
+    QUESTION_EVALUATE,
+    QUESTION_GRADIENT,
+    QUESTION_JACOBIAN,
+    QUESTION_JVP,     /* the Jacobian times a vector */
+    QUESTION_HVP,     /* the Hessian times a vector */
+    QUESTION_HESSIAN, /* of one element */
+};
 
 struct named_place {
     const char *name;
     struct place place;
+};
+
+/* A vector of the space of all wrt: a tensor for some of them, zeros for the others. */
+struct direction {
+    const struct named_tensor *tensors;
+    size_t count;
 };
 
 struct question {
@@ -33,7 +49,7 @@ struct question {
     const struct graph *graph; /* as written; may have `batch` and Grad nodes */
     const char *graph_key;     /* what tells this graph from all others: "model:17" or "program:<digest>" */
     enum dtype dtype;
-    const struct named_place *of; /* names of nodes; evaluate: any number; gradient: one */
+    const struct named_place *of; /* names of nodes; evaluate: any number; else one */
     size_t of_count;
     const struct named_place *wrt; /* names of leaves or inner nodes */
     size_t wrt_count;
@@ -44,7 +60,12 @@ struct question {
     size_t parameter_count;
     const struct tensor *cotangent; /* gradient: of's shape; NULL if of has one element */
     struct place cotangent_place;
-    bool trace; /* gradient: every node's value and gradient */
+    const struct direction *directions; /* jvp: tangents; hvp: vectors */
+    size_t direction_count;
+    bool many; /* the cotangent has a leading axis, or directions are a list: the answer has a leading axis */
+    bool
+        per_sample; /* gradient: every row as a batch of one; value, cotangent and answer have a leading axis of rows */
+    bool trace;     /* gradient: every node's value and gradient */
 };
 
 struct answer_tensor {
@@ -64,8 +85,12 @@ struct trace_node {            /* strings are borrowed from the prepared or the 
 struct answer {
     struct answer_tensor *values; /* of each `of` */
     size_t value_count;
-    struct answer_tensor *gradients; /* of each wrt */
+    struct answer_tensor *gradients; /* gradient, hvp, hessian: of each wrt */
     size_t gradient_count;
+    struct answer_tensor *derivatives; /* jacobian: shape(of) + shape(wrt), of each wrt; jvp: one, the tangent, named as
+                                          of; hvp: the products, of each wrt; hessian: shape(a) + shape(b), b the name,
+                                          for each a all b */
+    size_t derivative_count;
     const char **independent; /* those of wrt that `of` does not depend on */
     size_t independent_count;
     struct trace_node *nodes;
@@ -79,12 +104,12 @@ void answer_clear(struct answer *a);
 
 struct prepared;
 /* Checks everything and finds or makes the plan. All mistakes are items: unknown names (with a guess) in of, wrt and
- * inputs, missing inputs, shapes, batch sizes that do not agree, a missing cotangent, an answer over the limit on
- * elements, a computation over the limit on memory. */
+ * inputs, missing inputs, shapes, batch sizes that do not agree, a missing cotangent, directions of what is not among
+ * wrt, an answer over the limit on elements, a computation over the limit on memory. */
 err_code question_prepare(struct plans *p, const struct question *q, struct prepared **ret, struct error *err);
 /* Whether question_prepare would find the plan in the cache: if not, preparing may take long. */
 bool question_is_planned(struct plans *p, const struct question *q);
-double prepared_flops(const struct prepared *p);
+double prepared_flops(const struct prepared *p); /* of all runs */
 /* The question's tensors must still live, and the prepared must outlive the answer. */
 err_code prepared_run(struct prepared *p, const atomic_bool *cancel, struct answer *ret, struct error *err);
 void prepared_free(struct prepared *p);

@@ -177,7 +177,7 @@ static void test_differentiate_mistakes(void **state)
     expect_only("{\"program\": 1}", ERR_wrong_type, "/program");
     expect_only("{\"program\": \"\"}", ERR_invalid_program, "/program");
     expect_only("{\"program\": [\"f = 1\", 2]}", ERR_wrong_type, "/program/1");
-    expect_only("{\"program\": \"f = 1\", \"query\": \"jacobian\"}", ERR_invalid_value, "/query");
+    expect_only("{\"program\": \"f = 1\", \"query\": \"jacobi\"}", ERR_invalid_value, "/query");
     expect_only("{\"program\": \"f = 1\", \"dtype\": \"int\"}", ERR_invalid_value, "/dtype");
     expect_only("{\"program\": \"f = x\", \"inputs\": {}}", ERR_unknown_name, "/program");
     expect_only("{\"program\": \"f = x\", \"inputs\": {\"x\": 1, \"z\": 1}}", ERR_unknown_name, "/inputs/z");
