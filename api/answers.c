@@ -101,6 +101,54 @@ static void put_derivatives(struct json *j, enum question_kind kind, const struc
     }
 }
 
+/* The index of an element, an axis each. */
+static void put_index(struct json *j, struct shape shape, int64_t index)
+{
+    int64_t places[RANK_MAX];
+    for (int i = shape.rank; i-- > 0; index /= shape.dim[i])
+        places[i] = index % shape.dim[i];
+    put_array(j);
+    for (int i = 0; i < shape.rank; i++)
+        put_whole(j, places[i]);
+    put_array_end(j);
+}
+
+static void put_checked(struct json *j, const struct checked *c)
+{
+    put_object(j);
+    put_key(j, "name");
+    put_string(j, c->name);
+    put_key(j, "index");
+    put_index(j, c->shape, c->index);
+    put_key(j, "backprop");
+    put_number(j, c->backprop);
+    put_key(j, "difference");
+    put_number(j, c->difference);
+    put_key(j, "relative_error");
+    put_number(j, c->relative_error);
+    put_object_end(j);
+}
+
+void put_check(struct json *j, const char *of, const struct check_answer *a)
+{
+    put_key(j, "of");
+    put_string(j, of);
+    put_key(j, "ok");
+    put_bool(j, a->ok);
+    put_key(j, "worst");
+    if (a->node_count > 0)
+        put_checked(j, &a->nodes[a->worst]);
+    else
+        put_null(j);
+    put_key(j, "nodes");
+    put_array(j);
+    for (size_t i = 0; i < a->node_count; i++)
+        put_checked(j, &a->nodes[i]);
+    put_array_end(j);
+    if (a->independent_count > 0)
+        put_names(j, "independent", a->independent, a->independent_count);
+}
+
 void put_question_answer(struct json *j, const struct question *q, const struct answer *a, bool flat)
 {
     if (q->kind == QUESTION_EVALUATE) {

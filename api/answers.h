@@ -3,7 +3,7 @@
 #define GRADD_API_ANSWERS_H
 
 #include "api/reply.h"
-#include "query/question.h"
+#include "query/check.h"
 
 enum {
     CHEAP_NODES = 256,     /* graphs up to this size are planned on an I/O thread */
@@ -19,6 +19,7 @@ bool prepared_is_dear(const struct prepared *p);
  * trace. The caller
  * ends with put_nonfinite(). */
 void put_values(struct json *j, const char *name, const struct answer *a, bool flat);
+void put_check(struct json *j, const char *of, const struct check_answer *a);
 void put_question_answer(struct json *j, const struct question *q, const struct answer *a, bool flat);
 
 #endif

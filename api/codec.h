@@ -49,7 +49,16 @@ struct query_request {
     size_t owned_count;
     struct arena *arena;
 };
-enum query_form { FORM_PREDICT, FORM_EVALUATE, FORM_GRADIENT, FORM_JACOBIAN, FORM_JVP, FORM_HVP, FORM_HESSIAN };
+enum query_form {
+    FORM_PREDICT,
+    FORM_EVALUATE,
+    FORM_GRADIENT,
+    FORM_JACOBIAN,
+    FORM_JVP,
+    FORM_HVP,
+    FORM_HESSIAN,
+    FORM_CHECK
+};
 /* dtype: of the model; where the body gives another one, the question has that. */
 err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
                               const struct limits *limits, struct query_request *ret, struct error *err);

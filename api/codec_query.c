@@ -359,6 +359,7 @@ static const struct {
     [QUESTION_JVP] = {"jvp", {"tangents", NULL}},
     [QUESTION_HVP] = {"hvp", {"wrt", "vector", "vectors", NULL}},
     [QUESTION_HESSIAN] = {"hessian", {"wrt", NULL}},
+    [QUESTION_CHECK] = {"check", {"wrt", NULL}},
 };
 enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 
@@ -426,11 +427,12 @@ static const char *const fields_of[][12] = {
     [FORM_JVP] = {"inputs", "of", "tangents", "version", "dtype", NULL},
     [FORM_HVP] = {"inputs", "of", "wrt", "vector", "vectors", "version", "dtype", NULL},
     [FORM_HESSIAN] = {"inputs", "of", "wrt", "version", "dtype", NULL},
+    [FORM_CHECK] = {"inputs", "of", "wrt", "version", NULL},
 };
 static const enum question_kind kind_of[] = {
     [FORM_PREDICT] = QUESTION_EVALUATE,  [FORM_EVALUATE] = QUESTION_EVALUATE, [FORM_GRADIENT] = QUESTION_GRADIENT,
     [FORM_JACOBIAN] = QUESTION_JACOBIAN, [FORM_JVP] = QUESTION_JVP,           [FORM_HVP] = QUESTION_HVP,
-    [FORM_HESSIAN] = QUESTION_HESSIAN,
+    [FORM_HESSIAN] = QUESTION_HESSIAN,   [FORM_CHECK] = QUESTION_CHECK,
 };
 
 static void take_query(struct reading *r, enum query_form form)
@@ -439,7 +441,9 @@ static void take_query(struct reading *r, enum query_form form)
     (void)read_object(r->body, fields_of[form], r->root, r->err);
     if (!json_is_object(r->body))
         return;
-    if (form != FORM_PREDICT)
+    if (form == FORM_CHECK)
+        r->dtype = DTYPE_FLOAT64;
+    else if (form != FORM_PREDICT)
         take_dtype(r);
     if (!begin(r))
         return;
@@ -501,7 +505,7 @@ static void take_kind(struct reading *r)
         r->request->question.kind = (enum question_kind)kind;
     else
         mistake(r->err, ERR_invalid_value, &at,
-                "a query is gradient, evaluate, jacobian, jvp, hvp or hessian, not '%.64s'", name);
+                "a query is gradient, evaluate, jacobian, jvp, hvp, hessian or check, not '%.64s'", name);
 }
 
 /* A leaf that the program declares must have a value; one that it only uses was refused by the parser. */

@@ -2,6 +2,22 @@
 #include "api/answers.h"
 #include "api/codec.h"
 
+static err_code answer_check(const struct question *q, struct plans *plans, const atomic_bool *cancel, struct text *ret,
+                             struct error *err)
+{
+    struct check_answer answer = {0};
+    struct json j = {.text = ret};
+    err_code code = check_run(plans, q, cancel, &answer, err);
+    if (code == ERR_ok) {
+        put_object(&j);
+        put_check(&j, q->of[0].name, &answer);
+        put_nonfinite(&j);
+        put_object_end(&j);
+    }
+    check_answer_clear(&answer);
+    return code;
+}
+
 /* Asks and writes. With may_be_later: *ret_later, and nothing written, where the question is dear. */
 static err_code answer_request(const struct differentiate_request *request, struct plans *plans, bool flat,
                                bool may_be_later, const atomic_bool *cancel, bool *ret_later, struct text *ret,
@@ -10,6 +26,10 @@ static err_code answer_request(const struct differentiate_request *request, stru
     const struct question *q = &request->query.question;
     struct prepared *prepared = NULL;
     struct answer answer = {0};
+    if (q->kind == QUESTION_CHECK) {
+        *ret_later = may_be_later;
+        return may_be_later ? ERR_ok : answer_check(q, plans, cancel, ret, err);
+    }
     if (may_be_later && question_is_dear(plans, q)) {
         *ret_later = true;
         return ERR_ok;

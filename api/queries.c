@@ -1,4 +1,4 @@
-/* POST /v1/models/{m}/predict, evaluate, gradient, jacobian, jvp, hvp, hessian. */
+/* POST /v1/models/{m}/predict, evaluate, gradient, jacobian, jvp, hvp, hessian, check. */
 #include "api/answers.h"
 #include "api/codec.h"
 #include "api/routes.h"
@@ -61,7 +61,8 @@ static err_code take_parameters(struct asking *a, struct error *err)
 static err_code default_of(struct asking *a, struct error *err)
 {
     const struct model *m = a->model.model;
-    bool is_gradient = a->form == FORM_GRADIENT || a->form == FORM_HVP || a->form == FORM_HESSIAN;
+    bool is_gradient =
+        a->form == FORM_GRADIENT || a->form == FORM_HVP || a->form == FORM_HESSIAN || a->form == FORM_CHECK;
     node_id of = is_gradient ? m->cost : m->output;
     if (of == NODE_NONE) {
         error_add(err, is_gradient ? ERR_no_cost : ERR_missing_field, (struct place){.pointer = "/of"},
@@ -234,6 +235,28 @@ static err_code put_answer(struct asking *a, const struct answer *answer, struct
     return code;
 }
 
+static err_code ask_check(struct asking *a, struct error *err)
+{
+    struct check_answer answer = {0};
+    struct json j = {.text = &a->reply->body};
+    a->later = !a->request->on_pool; /* many runs */
+    if (a->later)
+        return ERR_ok;
+    err_code code = check_run(a->request->app->plans, &a->query.question, a->request->cancel, &answer, err);
+    if (code == ERR_ok) {
+        put_object(&j);
+        put_key(&j, "model");
+        put_string(&j, a->model.record.name);
+        put_key(&j, "version");
+        put_whole(&j, a->version.record->version);
+        put_check(&j, a->query.question.of[0].name, &answer);
+        put_nonfinite(&j);
+        put_object_end(&j);
+    }
+    check_answer_clear(&answer);
+    return code;
+}
+
 static err_code ask(struct asking *a, struct error *err)
 {
     struct plans *plans = a->request->app->plans;
@@ -296,7 +319,7 @@ static err_code answer_query(struct asking *a, struct error *err)
         snprintf(a->key, sizeof a->key, "model:%" PRId64, a->model.record.id);
         a->query.question.graph = a->model.model->graph;
         a->query.question.graph_key = a->key;
-        code = ask(a, err);
+        code = a->form == FORM_CHECK ? ask_check(a, err) : ask(a, err);
     }
     return code;
 }
@@ -347,4 +370,9 @@ enum handled query_hvp(struct request *r, struct reply *ret)
 enum handled query_hessian(struct request *r, struct reply *ret)
 {
     return query(r, ret, FORM_HESSIAN);
+}
+
+enum handled query_check(struct request *r, struct reply *ret)
+{
+    return query(r, ret, FORM_CHECK);
 }

@@ -40,6 +40,7 @@ const struct route routes[] = {
     {"POST", "/v1/models/{m}/jvp", query_jvp, NULL, LIMIT(query_bytes), JSON, FLAT, NULL, ON_IO, false},
     {"POST", "/v1/models/{m}/hvp", query_hvp, NULL, LIMIT(query_bytes), JSON, FLAT, NULL, ON_IO, false},
     {"POST", "/v1/models/{m}/hessian", query_hessian, NULL, LIMIT(query_bytes), JSON, FLAT, NULL, ON_IO, false},
+    {"POST", "/v1/models/{m}/check", query_check, NULL, LIMIT(query_bytes), JSON, NULL, NULL, ON_IO, false},
 
     {"GET", "/v1/datasets", datasets_list, NULL, NO_BODY, NULL, PAGED, NULL, ON_IO, false},
     {"GET", "/v1/datasets/{d}", dataset_get, NULL, NO_BODY, NULL, NULL, NULL, ON_IO, false},

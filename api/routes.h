@@ -55,7 +55,7 @@ handler health_live, health_ready, index_get, openapi_json_get, openapi_yaml_get
 handler differentiate, events_get;
 handler models_list, models_post, model_get, model_put, model_delete, model_versions, model_parameters_get,
     model_parameters_put, model_graph, model_plan;
-handler query_predict, query_evaluate, query_gradient, query_jacobian, query_jvp, query_hvp, query_hessian;
+handler query_predict, query_evaluate, query_gradient, query_jacobian, query_jvp, query_hvp, query_hessian, query_check;
 handler datasets_list, dataset_get, dataset_rows, dataset_delete;
 extern const struct upload_handler dataset_put;
 handler jobs_list, jobs_post, job_get, job_patch, job_delete, job_cancel, job_pause, job_resume, job_verify, job_fork,

@@ -19,7 +19,7 @@ static const char usage[] =
     "Example:  gradd differentiate 'f = x^2' x=4\n"
     "\n"
     "Options of differentiate: values are JSON, or names.\n"
-    "  --of NAME  --wrt NAME,NAME  --query gradient|evaluate|jacobian|jvp|hvp|hessian  --dtype float32|float64\n"
+    "  --of NAME  --wrt NAME,NAME  --query gradient|evaluate|jacobian|jvp|hvp|hessian|check  --dtype float32|float64\n"
     "  --cotangent[s] JSON  --tangents JSON  --vector[s] JSON  --batch NAME,NAME  --per-sample  --trace\n"
     "  --tensors flat\n"
     "\n"

@@ -66,6 +66,11 @@ err_code plans_new(const struct limits *limits, struct plans **ret, struct error
     return ERR_ok;
 }
 
+size_t plans_arena_max(const struct plans *p)
+{
+    return p->arena_bytes_max;
+}
+
 void plans_free(struct plans *p)
 {
     if (p) {

@@ -16,6 +16,7 @@
 struct plans; /* the cache of plans */
 err_code plans_new(const struct limits *limits, struct plans **ret, struct error *err);
 void plans_free(struct plans *p);
+size_t plans_arena_max(const struct plans *p);       /* bytes that one run may take */
 size_t query_arena_max(const struct limits *limits); /* bytes that one query may take to compute */
 
 struct named_tensor {
@@ -31,6 +32,7 @@ enum question_kind {
     QUESTION_JVP,     /* the Jacobian times a vector */
     QUESTION_HVP,     /* the Hessian times a vector */
     QUESTION_HESSIAN, /* of one element */
+    QUESTION_CHECK,   /* of gradients, by differences: asked by check_run (query/check.h) */
 };
 
 struct named_place {

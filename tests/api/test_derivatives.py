@@ -278,3 +278,46 @@ def test_the_network_by_torch(net, client):
         assert by_row["value"][row] == pytest.approx(value.item(), rel=1e-12)
         for name, leaf in zip(names, leaves):
             close(by_row["gradients"][name][row], leaf.grad.tolist())
+
+
+# ---- the check
+
+
+def test_a_check(ask):
+    answer = ask(program="h = Sigmoid(x @ W); f = Sum(h^2)", inputs={"x": [[1, 2]], "W": [[1, 2], [0.5, 0]]}, query="check")
+    assert answer["of"] == "f" and answer["ok"] is True
+    assert [node["name"] for node in answer["nodes"]] == ["x", "W", "h", "f"]
+    assert answer["worst"] in answer["nodes"] and answer["worst"]["relative_error"] < 1e-9
+    for node in answer["nodes"]:
+        assert node["difference"] == pytest.approx(node["backprop"], rel=1e-9)
+    assert [len(node["index"]) for node in answer["nodes"]] == [2, 2, 2, 0]
+
+
+def test_a_check_of_many_elements_and_of_kinks(ask):
+    assert ask(program="y = Softmax(x)", inputs={"x": [1, 2, 3]}, query="check")["ok"]
+    assert ask(program="f = x^2", inputs={"x": 0}, query="check")["ok"]
+    answer = ask(program="f = Sum(Relu(x) + Abs(x) + Floor(x))", inputs={"x": [0, 1e-6, -1e-6, 2.5]}, query="check", wrt="x")
+    assert answer["ok"], answer
+
+
+def test_a_check_keeps_what_is_behind_stop_gradient(ask):
+    answer = ask(program="g = x^2; f = StopGradient(g) * x", inputs={"x": 3}, query="check")
+    by_name = {node["name"]: node for node in answer["nodes"]}
+    assert answer["ok"] and by_name["x"]["backprop"] == 9
+    assert by_name["x"]["difference"] == pytest.approx(9)
+
+
+def test_a_check_of_what_is_not_finite_fails(ask):
+    answer = ask(program="f = Log(x)", inputs={"x": 0}, query="check")
+    assert not answer["ok"] and answer["worst"]["name"] == "x" and answer["nonfinite"] is True
+
+
+def test_a_check_names_what_is_independent(ask):
+    answer = ask(program="a = x * 1; f = y^2", inputs={"x": 1, "y": 3}, query="check")
+    assert answer["ok"] and answer["independent"] == ["x"]
+
+
+def test_the_network_is_checked(net):
+    answer = net("check", inputs={"X": numbers(4, 3), "y": numbers(4, 2)})
+    assert answer["model"] == "derived" and answer["ok"] and answer["worst"]["relative_error"] < 1e-7
+    assert [node["name"] for node in answer["nodes"]] == ["W1", "b1", "W2", "b2", "l1", "s1", "l2", "cost"]
