@@ -160,6 +160,15 @@ void put_question_answer(struct json *j, const struct question *q, const struct 
     put_key(j, "value");
     put_tensor(j, a->values[0].tensor, flat);
     put_derivatives(j, q->kind, a, flat);
+    if (q->symbolic) {
+        put_key(j, "programs");
+        put_object(j);
+        for (size_t i = 0; i < a->gradient_count; i++) {
+            put_key(j, a->gradients[i].name);
+            put_string(j, a->programs[i]);
+        }
+        put_object_end(j);
+    }
     if (a->independent_count > 0)
         put_names(j, "independent", a->independent, a->independent_count);
     if (!q->trace)

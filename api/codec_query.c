@@ -351,10 +351,10 @@ static void take_dtype(struct reading *r)
 
 static const struct {
     const char *name;
-    const char *fields[6]; /* beside inputs and of */
+    const char *fields[8]; /* beside inputs and of */
 } kinds[] = {
     [QUESTION_EVALUATE] = {"evaluate", {NULL}},
-    [QUESTION_GRADIENT] = {"gradient", {"wrt", "cotangent", "cotangents", "per_sample", "trace", NULL}},
+    [QUESTION_GRADIENT] = {"gradient", {"wrt", "cotangent", "cotangents", "per_sample", "trace", "symbolic", NULL}},
     [QUESTION_JACOBIAN] = {"jacobian", {"wrt", NULL}},
     [QUESTION_JVP] = {"jvp", {"tangents", NULL}},
     [QUESTION_HVP] = {"hvp", {"wrt", "vector", "vectors", NULL}},
@@ -366,8 +366,8 @@ enum { KIND_COUNT = sizeof kinds / sizeof *kinds };
 /* Fields of other kinds of questions. */
 static void refuse_foreign(struct reading *r)
 {
-    static const char *const all[] = {"wrt",   "cotangent", "cotangents", "per_sample",
-                                      "trace", "tangents",  "vector",     "vectors"};
+    static const char *const all[] = {"wrt",      "cotangent", "cotangents", "per_sample", "trace",
+                                      "symbolic", "tangents",  "vector",     "vectors"};
     enum question_kind kind = r->request->question.kind;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         struct where at = {.up = r->root, .key = all[i]};
@@ -393,6 +393,7 @@ static void take_question(struct reading *r)
     if (q->kind == QUESTION_GRADIENT) {
         take_cotangent(r);
         take_flag(r, "trace", &q->trace);
+        take_flag(r, "symbolic", &q->symbolic);
         take_flag(r, "per_sample", &q->per_sample);
     } else if (q->kind == QUESTION_JVP) {
         take_tangents(r);
@@ -648,9 +649,9 @@ static void take_program(struct reading *r, struct differentiate_request *ret)
 err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits,
                                       struct differentiate_request *ret, struct error *err)
 {
-    static const char *const known[] = {"program",  "inputs",    "of",         "wrt",        "dtype",
-                                        "query",    "cotangent", "cotangents", "per_sample", "trace",
-                                        "tangents", "vector",    "vectors",    "batch",      NULL};
+    static const char *const known[] = {"program",   "inputs",     "of",         "wrt",   "dtype",    "query",
+                                        "cotangent", "cotangents", "per_sample", "trace", "symbolic", "tangents",
+                                        "vector",    "vectors",    "batch",      NULL};
     json_t *body = NULL;
     err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
     if (code != ERR_ok)

@@ -28,6 +28,7 @@ static const struct {
     {"--batch", "batch", FORM_NAMES},
     {"--per-sample", "per_sample", FORM_TRUE},
     {"--trace", "trace", FORM_TRUE},
+    {"--symbolic", "symbolic", FORM_TRUE},
 };
 enum { OPTION_COUNT = sizeof options / sizeof *options };
 

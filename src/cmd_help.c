@@ -20,7 +20,7 @@ static const char usage[] =
     "\n"
     "Options of differentiate: values are JSON, or names.\n"
     "  --of NAME  --wrt NAME,NAME  --query gradient|evaluate|jacobian|jvp|hvp|hessian|check  --dtype float32|float64\n"
-    "  --cotangent[s] JSON  --tangents JSON  --vector[s] JSON  --batch NAME,NAME  --per-sample  --trace\n"
+    "  --cotangent[s] JSON  --tangents JSON  --vector[s] JSON  --batch NAME,NAME  --per-sample  --trace  --symbolic\n"
     "  --tensors flat\n"
     "\n"
     "Options of serve, each with its environment variable:\n";

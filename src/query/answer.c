@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "graph/notation.h"
+#include "query/symbolic.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -238,7 +239,8 @@ err_code answer_end(const struct question *q, const struct planned *p, const str
     struct copying c = {.question = q, .planned = p, .run = run, .answer = a};
     a->nonfinite = any_nonfinite(a->values, a->value_count) || any_nonfinite(a->gradients, a->gradient_count) ||
                    any_nonfinite(a->derivatives, a->derivative_count);
-    return q->trace ? copy_trace(&c, err) : ERR_ok;
+    err_code code = q->symbolic ? symbolic_gradients(q, p->bound, a->arena, &a->programs, err) : ERR_ok;
+    return code == ERR_ok && q->trace ? copy_trace(&c, err) : code;
 }
 
 void answer_clear(struct answer *a)

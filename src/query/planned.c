@@ -472,7 +472,7 @@ err_code planned_make(const struct planning *planning, struct planned **ret, str
         planned_free(m.planned);
         return code;
     }
-    if (!q->trace) {
+    if (!q->trace && !q->symbolic) {
         graph_free(m.planned->bound);
         m.planned->bound = NULL;
     }

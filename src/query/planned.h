@@ -40,7 +40,7 @@ struct planned_basis {
 struct planned {
     struct plan *plan;
     struct graph *simple;          /* what the plan was made of; kept where it is described, else NULL */
-    struct graph *bound;           /* as written, with the batch known: the nodes of a trace; else NULL */
+    struct graph *bound;           /* as written, with the batch known: of a trace, or of formulas; else NULL */
     struct planned_tensor *values; /* of each `of` */
     size_t value_count;
     struct planned_tensor *gradients; /* of each wrt */

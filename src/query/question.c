@@ -84,8 +84,8 @@ void plans_free(struct plans *p)
 static char *plan_key(const struct question *q, const struct resolved *r, struct error *err)
 {
     struct text key = {0};
-    text_printf(&key, "%s %d %d %" PRId64 " %d%d%d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
-                q->cotangent != NULL, q->many, q->per_sample);
+    text_printf(&key, "%s %d %d %" PRId64 " %d%d%d%d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
+                q->cotangent != NULL, q->many, q->per_sample, q->symbolic);
     for (size_t i = 0; i < q->of_count; i++) {
         text_printf(&key, " %" PRIu32, r->of[i]);
     }

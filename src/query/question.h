@@ -67,6 +67,7 @@ struct question {
     bool many; /* the cotangent has a leading axis, or directions are a list: the answer has a leading axis */
     bool
         per_sample; /* gradient: every row as a batch of one; value, cotangent and answer have a leading axis of rows */
+    bool symbolic;  /* gradient: each also as a formula */
     bool trace;     /* gradient: every node's value and gradient */
 };
 
@@ -93,6 +94,7 @@ struct answer {
                                           of; hvp: the products, of each wrt; hessian: shape(a) + shape(b), b the name,
                                           for each a all b */
     size_t derivative_count;
+    char **programs;          /* symbolic: of each wrt, a formula over inputs; else NULL */
     const char **independent; /* those of wrt that `of` does not depend on */
     size_t independent_count;
     struct trace_node *nodes;

@@ -1,5 +1,6 @@
 """Jacobians, products and Hessians, many cotangents and rows one by one: of formulas and models, by hand and by PyTorch."""
 import random
+import re
 
 import pytest
 
@@ -321,3 +322,36 @@ def test_the_network_is_checked(net):
     answer = net("check", inputs={"X": numbers(4, 3), "y": numbers(4, 2)})
     assert answer["model"] == "derived" and answer["ok"] and answer["worst"]["relative_error"] < 1e-7
     assert [node["name"] for node in answer["nodes"]] == ["W1", "b1", "W2", "b2", "l1", "s1", "l2", "cost"]
+
+
+# ---- as formulas
+
+
+def test_the_derivative_of_the_square(ask):
+    answer = ask(program="f = x^2", inputs={"x": 4}, symbolic=True)
+    assert answer == {"of": "f", "value": 16, "gradients": {"x": 8}, "programs": {"x": "2 * x"}}
+
+
+@pytest.mark.parametrize(
+    "program, inputs, cotangent",
+    [
+        ("g = 3*x + 1; f = g^2", {"x": 2}, None),
+        ("f = Sum(Sigmoid(X @ W)^2)", {"X": [[1, 2]], "W": [[1, 2, 3], [0.5, 0, 1]]}, None),
+        ("l1 = Linear(X, W, b); f = MSE(Tanh(l1), y)", {"X": [[1, 2]], "W": [[1], [3]], "b": [0.5], "y": [[1]]}, None),
+        ("f = grad(x^3, x) * y", {"x": [1, 2], "y": -2.5}, [1, -1]),
+        ("s = Softmax(x); f = s * cotangent", {"x": [1, 2], "cotangent": [3, 4]}, [1, 2]),
+        ("a = x * 1; f = y^2", {"x": [1, 2], "y": 3}, None),
+        ("f = Sum(Relu(x)) / Exp(-x)", {"x": [1, -2]}, [2, 3]),
+        ("f = x^y", {"x": 2, "y": 3}, None),
+    ],
+)
+def test_formulas_can_be_posted_again(ask, program, inputs, cotangent):
+    body = {} if cotangent is None else {"cotangent": cotangent}
+    answer = ask(program=program, inputs=inputs, symbolic=True, **body)
+    assert list(answer["programs"]) == list(inputs)
+    name = "cotangent_1" if "cotangent" in inputs else "cotangent"
+    given = inputs if cotangent is None else {**inputs, name: cotangent}
+    for wrt, formula in answer["programs"].items():
+        used = {key: value for key, value in given.items() if key in re.findall(r"\w+", formula)}
+        again = ask(program="d = " + formula, inputs=used, query="evaluate")["values"]["d"]
+        close(again, answer["gradients"][wrt])
