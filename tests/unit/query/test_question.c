@@ -408,6 +408,36 @@ static void a_plan_is_found_again(void **state)
     end(a);
 }
 
+/* Runs are counted by the smaller side: one input of many outputs, and many inputs of one output. */
+static void a_jacobian_goes_by_the_smaller_side(void **state)
+{
+    static const struct {
+        const char *spec;
+        int64_t x, w;
+    } sides[] = {
+        {"float64 0\ninput x\ninput w 500\nprogram\ny = Exp(x * w)\n", 1, 500},
+        {"float64 0\ninput x 500\ninput w\nprogram\ny = ReduceSum(Exp(x * w))\n", 500, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct asking *a = begin(sides[i].spec, QUESTION_EVALUATE);
+        give(a, "x", (struct shape){sides[i].x > 1, {sides[i].x}}, 0.1, 0);
+        give(a, "w", (struct shape){sides[i].w > 1, {sides[i].w}}, 0.2, 0);
+        ask_of(a, "y");
+        answer(a);
+        double once = prepared_flops(a->prepared);
+        again(a);
+        a->q.kind = QUESTION_JACOBIAN;
+        ask_wrt(a, "x");
+        answer(a);
+        assert_true(prepared_flops(a->prepared) < 20 * once);
+        const struct tensor *jacobian = a->answer.derivatives[0].tensor;
+        assert_int_equal(tensor_elements(jacobian), 500);
+        assert_near(tensor_get(jacobian, 499), 0.2 * exp(0.1 * 0.2), 1e-14, 0);
+        end(a);
+    }
+}
+
 static void the_cost_of_questions_is_known_without_asking(void **state)
 {
     struct model *m = small_model(lesson);
@@ -511,6 +541,7 @@ int main(void)
         cmocka_unit_test(shapes_and_batches_must_agree),
         cmocka_unit_test(an_answer_over_a_limit_is_refused_with_figures),
         cmocka_unit_test(a_plan_is_found_again),
+        cmocka_unit_test(a_jacobian_goes_by_the_smaller_side),
         cmocka_unit_test(the_cost_of_questions_is_known_without_asking),
         cmocka_unit_test(the_trace_is_the_lessons_picture),
         cmocka_unit_test(a_trace_names_what_has_no_name),
