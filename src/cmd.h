@@ -9,6 +9,8 @@ enum exit_status { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 int cmd_serve(int argc, char *const argv[]);
 int cmd_differentiate(int argc, char *const argv[]);
+int cmd_backup(int argc, char *const argv[]);
+int cmd_check_db(int argc, char *const argv[]);
 int cmd_explain(int argc, char *const argv[]);
 int cmd_help(int argc, char *const argv[]);
 int cmd_version(int argc, char *const argv[]);

@@ -13,6 +13,8 @@ static const char usage[] =
     "                                            answer like POST /v1/differentiate, without a server\n"
     "  gradd explain FILE [--batch N]            print how a model (FILE is what POST /v1/models takes; - is\n"
     "                                            standard input) is computed at a batch; default 1\n"
+    "  gradd check-db FILE                       verify everything in a database; also one that is served\n"
+    "  gradd backup FILE TO                      copy a database; also one that is served\n"
     "  gradd version                             print the version\n"
     "  gradd help                                print this\n"
     "\n"

@@ -11,7 +11,8 @@ static const struct {
     int (*run)(int argc, char *const argv[]);
 } commands[] = {
     {"serve", cmd_serve},     {"differentiate", cmd_differentiate},
-    {"explain", cmd_explain}, {"help", cmd_help},
+    {"explain", cmd_explain}, {"check-db", cmd_check_db},
+    {"backup", cmd_backup},   {"help", cmd_help},
     {"--help", cmd_help},     {"-h", cmd_help},
     {"version", cmd_version}, {"--version", cmd_version},
 };

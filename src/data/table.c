@@ -102,3 +102,25 @@ err_code table_memory_sink(void *context, const double *values, size_t count, st
     m->count = needed;
     return ERR_ok;
 }
+
+void table_digest(const struct table_info *info, const char *values_digest, char ret[DIGEST_TEXT_MAX])
+{
+    struct digest d;
+    digest_start(&d);
+    digest_text(&d, "gradd table 1");
+    digest_number(&d, info->column_count);
+    for (size_t i = 0; i < info->column_count; i++) {
+        const struct column *c = &info->columns[i];
+        digest_text(&d, c->name);
+        digest_number(&d, (uint64_t)c->type);
+        digest_number(&d, (uint64_t)c->shape.rank);
+        for (int k = 0; k < c->shape.rank; k++)
+            digest_number(&d, (uint64_t)c->shape.dim[k]);
+        digest_number(&d, c->category_count);
+        for (size_t k = 0; k < c->category_count; k++)
+            digest_text(&d, c->labels[k]);
+    }
+    digest_number(&d, (uint64_t)info->rows);
+    digest_text(&d, values_digest);
+    digest_end(&d, ret);
+}

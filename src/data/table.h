@@ -46,6 +46,8 @@ struct table_info {
      * rows, so this is a function of the table alone, whatever text it was read from. */
     char digest[DIGEST_TEXT_MAX];
 };
+/* The digest of a table with this info whose values have that SHA-256. info->digest is not read. */
+void table_digest(const struct table_info *info, const char *values_digest, char ret[DIGEST_TEXT_MAX]);
 void table_info_clear(struct table_info *info); /* frees what it owns; NULL is fine */
 bool table_find_column(const struct table_info *info, const char *name, size_t *ret);
 /* The rank of a category's code in byte order: what "a category is its number" means. By binary search. */

@@ -358,25 +358,8 @@ static bool sort_labels(struct column *c)
 static void take_digest(struct table_builder *b)
 {
     char values[DIGEST_TEXT_MAX];
-    struct digest d;
     digest_end(&b->values, values);
-    digest_start(&d);
-    digest_text(&d, "gradd table 1");
-    digest_number(&d, b->info.column_count);
-    for (size_t i = 0; i < b->info.column_count; i++) {
-        const struct column *c = &b->info.columns[i];
-        digest_text(&d, c->name);
-        digest_number(&d, (uint64_t)c->type);
-        digest_number(&d, (uint64_t)c->shape.rank);
-        for (int k = 0; k < c->shape.rank; k++)
-            digest_number(&d, (uint64_t)c->shape.dim[k]);
-        digest_number(&d, c->category_count);
-        for (size_t k = 0; k < c->category_count; k++)
-            digest_text(&d, c->labels[k]);
-    }
-    digest_number(&d, (uint64_t)b->info.rows);
-    digest_text(&d, values);
-    digest_end(&d, b->info.digest);
+    table_digest(&b->info, values, b->info.digest);
 }
 
 static bool describe_columns(struct table_builder *b)

@@ -136,6 +136,20 @@ static const unsigned char *scores_at(const struct segment *s, size_t i)
     return s->scores ? s->scores + i * SCORE_BYTES : NULL;
 }
 
+bool cost_steps_increase(const void *points, size_t size, int64_t *last, int64_t *ret_count)
+{
+    const unsigned char *at = points;
+    const size_t count = size / POINT_BYTES;
+    bool increase = size % POINT_BYTES == 0 && count > 0;
+    for (size_t i = 0; i < count; i++, at += POINT_BYTES) {
+        const int64_t step = get_integer(at, 0);
+        increase = increase && step > *last;
+        *last = step;
+    }
+    *ret_count = (int64_t)count;
+    return increase;
+}
+
 /* ---- points that are there already ---- */
 
 /* Compares points, from *at on, with those of a segment. */

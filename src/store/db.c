@@ -132,6 +132,32 @@ err_code db_number(struct db *db, const char *sql, int64_t *ret, struct error *e
     return code;
 }
 
+/* All pages in one step: no write comes between. */
+static err_code copy_pages(struct db *db, struct db *to, struct error *err)
+{
+    enum { TRIES = 50, WAIT_MS = 100 };
+    sqlite3_backup *backup = sqlite3_backup_init(to->handle, "main", db->handle, "main");
+    if (!backup)
+        return fail(to, sqlite3_extended_errcode(to->handle), err);
+    int status = sqlite3_backup_step(backup, -1);
+    for (int i = 0; i < TRIES && (status == SQLITE_BUSY || status == SQLITE_LOCKED); i++) {
+        sqlite3_sleep(WAIT_MS);
+        status = sqlite3_backup_step(backup, -1);
+    }
+    (void)sqlite3_backup_finish(backup);
+    return status == SQLITE_DONE ? ERR_ok : fail(to, status, err);
+}
+
+err_code db_copy(struct db *db, const char *to, struct error *err)
+{
+    struct db *copy = NULL;
+    err_code code = db_open(to, DB_WRITER, &copy, err);
+    if (code == ERR_ok)
+        code = copy_pages(db, copy, err);
+    db_close(copy);
+    return code;
+}
+
 bool db_in_transaction(const struct db *db)
 {
     return !sqlite3_get_autocommit(db->handle);

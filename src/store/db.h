@@ -34,6 +34,8 @@ err_code db_run(struct db *db, const char *sql, struct error *err);
 err_code db_script(struct db *db, const char *sql, struct error *err);
 /* The one integer that a query answers. */
 err_code db_number(struct db *db, const char *sql, int64_t *ret, struct error *err);
+/* Copies the database as it is at one instant to the file `to`, which is there and empty. */
+err_code db_copy(struct db *db, const char *to, struct error *err);
 bool db_in_transaction(const struct db *db);
 int64_t db_last_id(const struct db *db);      /* of the row that was inserted last */
 int64_t db_changed_rows(const struct db *db); /* by the statement that ended last */

@@ -20,6 +20,14 @@ enum { CHUNK_BYTES = 1 << 20 };
 
 int64_t time_or_now(int64_t time); /* now, where the time is 0 */
 
+/* ---- store.c ---- */
+
+/* The one true name of a database's file, which need not be there, so that all who mean this file meet at one lock. It
+ * begins with '/', so that SQLite sees neither a URI nor ":memory:" in it. The caller frees it. */
+err_code database_name(const char *path, char **ret, struct error *err);
+/* A new file survives a power failure only when its directory is on the disk too. False, with errno, if that fails. */
+bool database_folder_sync(const char *name);
+
 /* ---- models.c ---- */
 
 err_code model_exists(struct db *db, int64_t id, bool *ret, struct error *err);
@@ -67,6 +75,9 @@ err_code job_start_insert(struct db *db, const char *job, const void *bytes, siz
 
 /* ---- costs.c ---- */
 
+/* Whether the steps of the points that are packed there increase, from after *last on, which becomes the last of them.
+ * *ret_count is how many there are. */
+bool cost_steps_increase(const void *points, size_t size, int64_t *last, int64_t *ret_count);
 err_code costs_append(struct db *db, const char *job, const struct cost_point *points, size_t count, struct error *err);
 
 /* ---- checkpoints.c ---- */

@@ -6,8 +6,7 @@
 /* In the file's header, at byte 68: "grad". file(1) shows it. */
 enum { APPLICATION_ID = 0x67726164 };
 
-/* Whose database it is, and how far it has come. An empty one is at version 0. */
-static err_code recognise(struct db *db, size_t newest, int64_t *ret_version, struct error *err)
+err_code migrate_recognise(struct db *db, size_t newest, int64_t *ret_version, struct error *err)
 {
     int64_t application, version, tables;
     err_code code = db_number(db, "PRAGMA application_id", &application, err);
@@ -69,7 +68,7 @@ static err_code apply_all(struct db *db, const struct migration *list, size_t fr
 err_code migrate(struct db *db, const struct migration *list, size_t count, struct error *err)
 {
     int64_t version = 0;
-    err_code code = recognise(db, count, &version, err);
+    err_code code = migrate_recognise(db, count, &version, err);
     if (code == ERR_ok)
         code = use_write_ahead_log(db, err);
     if (code != ERR_ok || (size_t)version == count)

@@ -31,9 +31,7 @@ static err_code real_folder(const char *path, char ret[PATH_MAX], struct error *
     return code;
 }
 
-/* The one true name of the file, so that all who mean this file meet at one lock. It begins with '/', so that SQLite
- * sees neither a URI nor ":memory:" in it. The caller frees it. */
-static err_code real_name(const char *path, char **ret, struct error *err)
+err_code database_name(const char *path, char **ret, struct error *err)
 {
     char real[PATH_MAX];
     const char *base = strrchr(path, '/');
@@ -56,8 +54,7 @@ static err_code real_name(const char *path, char **ret, struct error *err)
     return ERR_ok;
 }
 
-/* A new file survives a power failure only when its directory is on the disk too. */
-static bool sync_folder(const char *name)
+bool database_folder_sync(const char *name)
 {
     char folder[PATH_MAX];
     if (real_folder(name, folder, NULL) != ERR_ok)
@@ -77,7 +74,7 @@ static err_code make_file(const char *name, struct error *err)
     int descriptor = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (descriptor < 0 && errno == EEXIST)
         return ERR_ok;
-    bool made = descriptor >= 0 && close(descriptor) == 0 && sync_folder(name);
+    bool made = descriptor >= 0 && close(descriptor) == 0 && database_folder_sync(name);
     return made ? ERR_ok : error_set(err, ERR_database_failed, "%s can't be made: %s", name, strerrordesc_np(errno));
 }
 
@@ -141,7 +138,7 @@ err_code store_open(const char *path, struct store **ret, struct error *err)
         return error_set(err, ERR_out_of_memory, "no memory for the store");
     s->lock = -1;
     char *name = NULL;
-    err_code code = real_name(path, &name, err);
+    err_code code = database_name(path, &name, err);
     if (code == ERR_ok)
         code = lock_take(name, &s->lock, err);
     if (code == ERR_ok)
