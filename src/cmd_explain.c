@@ -15,12 +15,14 @@ enum { READ_AT_ONCE = 65536 };
 
 struct usage {
     const char *file;
-    int64_t batch;
+    int64_t batch; /* 0: not told */
 };
 
 static err_code read_batch(const char *text, int64_t *ret, struct error *err)
 {
     uint64_t value;
+    if (*ret != 0)
+        return error_set(err, ERR_invalid_value, "--batch is given twice");
     if (!number_whole(text, ELEMENTS_MAX, &value) || value == 0)
         return error_set(err, ERR_invalid_value, "--batch must be a whole number from 1 to %lld",
                          (long long)ELEMENTS_MAX);
@@ -30,7 +32,7 @@ static err_code read_batch(const char *text, int64_t *ret, struct error *err)
 
 static err_code read_usage(int argc, char *const argv[], struct usage *ret, struct error *err)
 {
-    struct usage u = {.batch = 1};
+    struct usage u = {0};
     for (int i = 0; i < argc; i++) {
         const char *argument = argv[i];
         err_code code = ERR_ok;
@@ -50,6 +52,8 @@ static err_code read_usage(int argc, char *const argv[], struct usage *ret, stru
     }
     if (u.file == NULL)
         return error_set(err, ERR_invalid_value, "there is no file; try: gradd explain model.json --batch 32");
+    if (u.batch == 0)
+        u.batch = 1;
     *ret = u;
     return ERR_ok;
 }

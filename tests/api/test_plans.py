@@ -120,7 +120,8 @@ class TestCommand:
             assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
         assert explain(json.dumps(lesson()), "-", "--batch", "32").stdout == expected
 
-    @pytest.mark.parametrize("options", [[], ["a", "b"], ["a", "--batch"], ["a", "--batch", "0"], ["a", "--bach=3"]])
+    @pytest.mark.parametrize("options", [[], ["a", "b"], ["a", "--batch"], ["a", "--batch", "0"], ["a", "--bach=3"],
+                                         ["a", "--batch", "2", "--batch=3"]])
     def test_wrong_usage(self, options):
         done = explain("", *options)
         assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith("gradd: ")
