@@ -43,6 +43,8 @@ struct query_request {
     int64_t version;  /* 0: the newest */
     struct row *rows; /* predict by rows; NULL */
     size_t row_count;
+    const char *dataset; /* rows of a stored table, in the place of inputs; NULL */
+    struct row_range range;
     const struct named_place *outputs; /* predict */
     size_t output_count;
     struct tensor **owned; /* tensors to free */

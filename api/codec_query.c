@@ -417,18 +417,62 @@ static err_code close_query(struct error *found, struct error *err)
     return code;
 }
 
+/* ---- rows of a stored table ---- */
+
+/* [from, to]: half-open. */
+static void take_row_range(struct reading *r)
+{
+    const json_t *range = json_object_get(r->body, "row_range");
+    struct where at = {.up = r->root, .key = "row_range"};
+    int64_t ends[2];
+    if (!range)
+        return;
+    if (!json_object_get(r->body, "dataset"))
+        mistake(r->err, ERR_missing_field, &at, "`row_range` is of a `dataset`, which is missing");
+    if (!json_is_array(range) || json_array_size(range) != 2) {
+        mistake(r->err, ERR_wrong_type, &at, "a row_range is [from, to], from the first row to before another");
+        return;
+    }
+    bool whole = true;
+    for (size_t i = 0; i < 2; i++) {
+        struct where item = {.up = &at, .index = i};
+        whole = read_whole(json_array_get(range, i), 0, WHOLE_MAX, &item, &ends[i], r->err) && whole;
+    }
+    if (whole && ends[0] >= ends[1])
+        mistake(r->err, ERR_out_of_range, &at, "there are no rows from %lld to before %lld", (long long)ends[0],
+                (long long)ends[1]);
+    else if (whole)
+        r->request->range = (struct row_range){.from = ends[0], .to = ends[1], .has_end = true};
+}
+
+static void take_dataset(struct reading *r)
+{
+    static const char *const others[] = {"inputs", "rows"};
+    const json_t *dataset = json_object_get(r->body, "dataset");
+    struct where at = {.up = r->root, .key = "dataset"};
+    const char *name;
+    take_row_range(r);
+    if (!dataset)
+        return;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (json_object_get(r->body, others[i]))
+            mistake(r->err, ERR_conflicting_fields, &at, "give either `dataset` or `%s`", others[i]);
+    if (read_name(dataset, &at, &name, r->err))
+        r->request->dataset = keep(r, name);
+}
+
 /* ---- queries on a model ---- */
 
-static const char *const fields_of[][12] = {
-    [FORM_PREDICT] = {"inputs", "rows", "outputs", "version", NULL},
-    [FORM_EVALUATE] = {"inputs", "of", "version", "dtype", NULL},
-    [FORM_GRADIENT] = {"inputs", "of", "wrt", "cotangent", "cotangents", "per_sample", "trace", "version", "dtype",
-                       NULL},
-    [FORM_JACOBIAN] = {"inputs", "of", "wrt", "version", "dtype", NULL},
-    [FORM_JVP] = {"inputs", "of", "tangents", "version", "dtype", NULL},
-    [FORM_HVP] = {"inputs", "of", "wrt", "vector", "vectors", "version", "dtype", NULL},
-    [FORM_HESSIAN] = {"inputs", "of", "wrt", "version", "dtype", NULL},
-    [FORM_CHECK] = {"inputs", "of", "wrt", "version", NULL},
+static const char *const fields_of[][13] = {
+    [FORM_PREDICT] = {"inputs", "dataset", "row_range", "rows", "outputs", "version", NULL},
+    [FORM_EVALUATE] = {"inputs", "dataset", "row_range", "of", "version", "dtype", NULL},
+    [FORM_GRADIENT] = {"inputs", "dataset", "row_range", "of", "wrt", "cotangent", "cotangents", "per_sample", "trace",
+                       "version", "dtype", NULL},
+    [FORM_JACOBIAN] = {"inputs", "dataset", "row_range", "of", "wrt", "version", "dtype", NULL},
+    [FORM_JVP] = {"inputs", "dataset", "row_range", "of", "tangents", "version", "dtype", NULL},
+    [FORM_HVP] = {"inputs", "dataset", "row_range", "of", "wrt", "vector", "vectors", "version", "dtype", NULL},
+    [FORM_HESSIAN] = {"inputs", "dataset", "row_range", "of", "wrt", "version", "dtype", NULL},
+    [FORM_CHECK] = {"inputs", "dataset", "row_range", "of", "wrt", "version", NULL},
 };
 static const enum question_kind kind_of[] = {
     [FORM_PREDICT] = QUESTION_EVALUATE,  [FORM_EVALUATE] = QUESTION_EVALUATE, [FORM_GRADIENT] = QUESTION_GRADIENT,
@@ -450,6 +494,7 @@ static void take_query(struct reading *r, enum query_form form)
         return;
     q->question.kind = kind_of[form];
     take_inputs(r);
+    take_dataset(r);
     take_version(r);
     if (form == FORM_PREDICT) {
         take_rows(r);

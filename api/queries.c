@@ -96,34 +96,75 @@ static err_code take_defaults(struct asking *a, struct error *err)
 
 /* ---- rows ---- */
 
-/* What the outputs need, from rows through the version's transforms. */
+/* The nodes that are asked for or derived by: an unknown name is told by question_prepare. */
+static size_t asked_nodes(const struct question *q, const struct model *m, node_id *ret)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < q->of_count; i++) {
+        ret[count] = graph_find(m->graph, q->of[i].name);
+        count += ret[count] != NODE_NONE;
+    }
+    for (size_t i = 0; i < q->wrt_count; i++) {
+        ret[count] = graph_find(m->graph, q->wrt[i].name);
+        count += ret[count] != NODE_NONE;
+    }
+    return count;
+}
+
+/* A data set that is not there is a mistake in the body. */
+static err_code hold_table(struct asking *a, struct held_table *ret, struct error *err)
+{
+    struct error lookup = {0};
+    err_code code = catalog_hold_table(a->request->app->catalog, a->query.dataset, ret, &lookup);
+    if (code == ERR_not_found) {
+        error_clear(&lookup);
+        error_add(err, ERR_unknown_dataset, (struct place){.pointer = "/dataset"}, "there is no data set '%s'",
+                  a->query.dataset);
+        return error_close(err, ERR_invalid_query, "the query");
+    }
+    error_move(err, &lookup);
+    return code;
+}
+
+static err_code read_table(struct asking *a, const node_id *nodes, size_t node_count, const char **names,
+                           struct error *err)
+{
+    struct held_table table = {0};
+    err_code code = hold_table(a, &table, err);
+    if (code == ERR_ok)
+        code = table_to_inputs(&a->model, &a->version, table.table, &a->query.range, nodes, node_count,
+                               a->query.question.dtype, query_arena_max(&a->request->app->config->limits), names,
+                               a->row_tensors, &a->row_tensor_count, err);
+    catalog_release_table(a->request->app->catalog, &table);
+    return code;
+}
+
+/* What the question needs, from rows of the request or of a table through the version's transforms. */
 static err_code take_rows(struct asking *a, struct error *err)
 {
     const struct model *m = a->model.model;
     struct question *q = &a->query.question;
     const char **names = calloc(m->input_count + 1, sizeof *names);
-    node_id *outputs = calloc(q->of_count + 1, sizeof *outputs);
+    node_id *nodes = calloc(q->of_count + q->wrt_count + 1, sizeof *nodes);
     a->row_tensors = calloc(m->input_count + 1, sizeof *a->row_tensors);
     a->row_inputs = calloc(m->input_count + 1, sizeof *a->row_inputs);
     err_code code =
-        names && outputs && a->row_tensors && a->row_inputs ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
-    size_t output_count = 0;
-    for (size_t i = 0; code == ERR_ok && i < q->of_count; i++) {
-        outputs[output_count] = graph_find(m->graph, q->of[i].name);
-        output_count += outputs[output_count] != NODE_NONE; /* an unknown name is told by question_prepare */
-    }
-    if (code == ERR_ok)
-        code = rows_to_inputs(&a->model, &a->version, a->query.rows, a->query.row_count, outputs, output_count, names,
+        names && nodes && a->row_tensors && a->row_inputs ? ERR_ok : error_set(err, ERR_out_of_memory, NULL);
+    size_t node_count = code == ERR_ok ? asked_nodes(q, m, nodes) : 0;
+    if (code == ERR_ok && a->query.dataset)
+        code = read_table(a, nodes, node_count, names, err);
+    else if (code == ERR_ok)
+        code = rows_to_inputs(&a->model, &a->version, a->query.rows, a->query.row_count, nodes, node_count, names,
                               a->row_tensors, &a->row_tensor_count, err);
     for (size_t i = 0; code == ERR_ok && i < a->row_tensor_count; i++)
-        a->row_inputs[i] =
-            (struct named_tensor){.name = names[i], .tensor = a->row_tensors[i], .place.pointer = "/rows"};
+        a->row_inputs[i] = (struct named_tensor){
+            .name = names[i], .tensor = a->row_tensors[i], .place.pointer = a->query.dataset ? "/dataset" : "/rows"};
     if (code == ERR_ok) {
         q->inputs = a->row_inputs;
         q->input_count = a->row_tensor_count;
     }
     free(names);
-    free(outputs);
+    free(nodes);
     return code;
 }
 
@@ -228,7 +269,7 @@ static err_code put_answer(struct asking *a, const struct answer *answer, struct
         put_values(&j, "outputs", answer, a->flat);
     else
         put_question_answer(&j, &a->query.question, answer, a->flat);
-    if (a->form == FORM_PREDICT && a->query.rows)
+    if (a->form == FORM_PREDICT && (a->query.rows || a->query.dataset))
         code = put_predictions(a, &j, answer, err);
     put_nonfinite(&j);
     put_object_end(&j);
@@ -313,7 +354,11 @@ static err_code answer_query(struct asking *a, struct error *err)
         code = take_parameters(a, err);
     if (code == ERR_ok)
         code = take_defaults(a, err);
-    if (code == ERR_ok && a->query.rows)
+    if (code == ERR_ok && a->query.dataset && !r->on_pool) {
+        a->later = true; /* a table may have to be read */
+        return ERR_ok;
+    }
+    if (code == ERR_ok && (a->query.rows || a->query.dataset))
         code = take_rows(a, err);
     if (code == ERR_ok) {
         snprintf(a->key, sizeof a->key, "model:%" PRId64, a->model.record.id);

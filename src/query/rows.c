@@ -164,12 +164,12 @@ static void put_row(const struct made_input *in, const struct columns *c, const 
     }
 }
 
-static err_code made_input_new(const struct model *m, const struct transform *t, node_id node, size_t row_count,
-                               struct made_input *ret, struct error *err)
+static err_code made_input_new(const struct model *m, const struct transform *t, node_id node, enum dtype dtype,
+                               size_t row_count, struct made_input *ret, struct error *err)
 {
     struct made_input in = {.transform = t};
     err_code code =
-        tensor_new(m->dtype, shape_bind(graph_node(m->graph, node)->shape, (int64_t)row_count), &in.tensor, err);
+        tensor_new(dtype, shape_bind(graph_node(m->graph, node)->shape, (int64_t)row_count), &in.tensor, err);
     if (code == ERR_ok && (size_t)tensor_elements(in.tensor) != row_count * t->width) {
         code = error_set(err, ERR_internal, "the transform of '%s' does not fit the model", t->input);
     }
@@ -185,7 +185,7 @@ static err_code made_input_new(const struct model *m, const struct transform *t,
 }
 
 /* Makes an input for each transform that the outputs need. */
-static err_code make_inputs(const struct model *m, const struct held_version *v, size_t row_count,
+static err_code make_inputs(const struct model *m, const struct held_version *v, enum dtype dtype, size_t row_count,
                             const node_id *outputs, size_t output_count, struct made_input *inputs, size_t *ret_count,
                             struct error *err)
 {
@@ -198,7 +198,7 @@ static err_code make_inputs(const struct model *m, const struct held_version *v,
     for (size_t i = 0; code == ERR_ok && i < v->transform_count; i++) {
         node_id node = input_of(m, &v->transforms[i]);
         if (node != NODE_NONE && needed[node]) {
-            code = made_input_new(m, &v->transforms[i], node, row_count, &inputs[*ret_count], err);
+            code = made_input_new(m, &v->transforms[i], node, dtype, row_count, &inputs[*ret_count], err);
             *ret_count += code == ERR_ok;
         }
     }
@@ -206,14 +206,38 @@ static err_code make_inputs(const struct model *m, const struct held_version *v,
     return code;
 }
 
+static err_code no_transforms(const struct held_version *v, const char *field, struct error *err)
+{
+    return error_set(err, ERR_invalid_query,
+                     "version %lld has no transforms: it was not made by a job, so it takes `inputs`, not `%s`",
+                     (long long)v->record->version, field);
+}
+
+/* Hands over the tensors after a success, and frees them after a failure. */
+static void end_inputs(struct made_input *inputs, size_t count, err_code code, const char **ret_names,
+                       struct tensor **ret_tensors, size_t *ret_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(inputs[i].values);
+        if (code == ERR_ok) {
+            ret_names[i] = inputs[i].transform->input;
+            ret_tensors[i] = inputs[i].tensor;
+        } else {
+            tensor_free(inputs[i].tensor);
+        }
+    }
+    free(inputs);
+    if (code == ERR_ok) {
+        *ret_count = count;
+    }
+}
+
 err_code rows_to_inputs(const struct held_model *m, const struct held_version *v, const struct row *rows,
                         size_t row_count, const node_id *outputs, size_t output_count, const char **ret_names,
                         struct tensor **ret_tensors, size_t *ret_count, struct error *err)
 {
     if (v->transform_count == 0) {
-        return error_set(err, ERR_invalid_query,
-                         "version %lld has no transforms: it was not made by a job, so it takes `inputs`, not `rows`",
-                         (long long)v->record->version);
+        return no_transforms(v, "rows", err);
     }
     struct columns columns = {0};
     struct error found = {0};
@@ -221,7 +245,7 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
     struct made_input *inputs = calloc(v->transform_count, sizeof *inputs);
     err_code code = inputs ? columns_make(v, &columns, &found) : error_set(&found, ERR_out_of_memory, NULL);
     if (code == ERR_ok) {
-        code = make_inputs(m->model, v, row_count, outputs, output_count, inputs, &count, &found);
+        code = make_inputs(m->model, v, m->model->dtype, row_count, outputs, output_count, inputs, &count, &found);
     }
     for (size_t r = 0; code == ERR_ok && r < row_count; r++) {
         columns_take(&columns, &rows[r], &found);
@@ -233,20 +257,105 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
         code = error_close(&found, ERR_invalid_query, "the rows");
     }
     error_move(err, &found);
-    for (size_t i = 0; i < count; i++) {
-        free(inputs[i].values);
-        if (code == ERR_ok) {
-            ret_names[i] = inputs[i].transform->input;
-            ret_tensors[i] = inputs[i].tensor;
-        } else {
-            tensor_free(inputs[i].tensor);
-        }
-    }
-    free(inputs);
+    end_inputs(inputs, count, code, ret_names, ret_tensors, ret_count);
     columns_clear(&columns);
-    if (code == ERR_ok) {
-        *ret_count = count;
+    return code;
+}
+
+/* ---- from a table to inputs ---- */
+
+static const struct place at_dataset = {.pointer = "/dataset"}, at_range = {.pointer = "/row_range"};
+
+static err_code check_range(const struct table *table, const struct row_range *range, int64_t *ret_to,
+                            struct error *err)
+{
+    int64_t to = range->has_end ? range->to : table->info.rows;
+    *ret_to = to;
+    if (to <= table->info.rows) {
+        return ERR_ok;
     }
+    error_add(err, ERR_out_of_range, at_range, "the rows %lld to %lld were asked for; the data set has %lld",
+              (long long)range->from, (long long)to, (long long)table->info.rows);
+    return ERR_out_of_range;
+}
+
+static err_code check_size(const struct held_version *v, int64_t rows, enum dtype dtype, size_t bytes_max,
+                           struct error *err)
+{
+    double width = 0;
+    for (size_t i = 0; i < v->transform_count; i++) {
+        width += (double)v->transforms[i].width;
+    }
+    double bytes = width * (double)rows * (double)dtype_size(dtype);
+    if (bytes <= (double)bytes_max) {
+        return ERR_ok;
+    }
+    error_add(err, ERR_limit_exceeded, at_range, "the values of %lld rows take %.0f bytes; the limit is %zu",
+              (long long)rows, bytes, bytes_max);
+    return ERR_limit_exceeded;
+}
+
+/* The table is the client's by its name alone: what is wrong with it is told there. */
+static void apply(const struct made_input *in, const struct table *table, const uint32_t *rows, size_t row_count,
+                  struct error *err)
+{
+    struct error found = {0};
+    err_code code = transform_apply(in->transform, table, rows, row_count, in->tensor->dtype, in->tensor->data, &found);
+    for (size_t i = 0; i < found.item_count; i++) {
+        const struct error_item *item = &found.items[i];
+        error_add(err, item->code, at_dataset, "%s", item->detail ? item->detail : err_title(item->code));
+    }
+    if (code != ERR_ok && found.item_count == 0) {
+        (void)error_set(err, code, "%s", found.detail ? found.detail : err_title(code));
+    }
+    error_clear(&found);
+}
+
+static err_code apply_all(const struct made_input *inputs, size_t count, const struct table *table, int64_t from,
+                          size_t row_count, struct error *err)
+{
+    uint32_t *rows = calloc(row_count + 1, sizeof *rows);
+    if (!rows) {
+        return error_set(err, ERR_out_of_memory, NULL);
+    }
+    for (size_t i = 0; i < row_count; i++) {
+        rows[i] = (uint32_t)(from + (int64_t)i);
+    }
+    for (size_t i = 0; i < count && err->code == ERR_ok; i++) {
+        apply(&inputs[i], table, rows, row_count, err);
+    }
+    free(rows);
+    return err->code;
+}
+
+err_code table_to_inputs(const struct held_model *m, const struct held_version *v, const struct table *table,
+                         const struct row_range *range, const node_id *outputs, size_t output_count, enum dtype dtype,
+                         size_t bytes_max, const char **ret_names, struct tensor **ret_tensors, size_t *ret_count,
+                         struct error *err)
+{
+    if (v->transform_count == 0) {
+        return no_transforms(v, "dataset", err);
+    }
+    struct error found = {0};
+    int64_t to = 0;
+    size_t count = 0;
+    struct made_input *inputs = calloc(v->transform_count, sizeof *inputs);
+    err_code code = inputs ? check_range(table, range, &to, &found) : error_set(&found, ERR_out_of_memory, NULL);
+    const int64_t rows = to - range->from;
+    if (code == ERR_ok) {
+        code = check_size(v, rows, dtype, bytes_max, &found);
+    }
+    if (code == ERR_ok) {
+        code = make_inputs(m->model, v, dtype, (size_t)rows, outputs, output_count, inputs, &count, &found);
+    }
+    if (code == ERR_ok) {
+        code = apply_all(inputs, count, table, range->from, (size_t)rows, &found);
+    }
+    if (found.total > 0) {
+        code = error_close(&found, ERR_invalid_query, "the query");
+    }
+    error_move(err, &found);
+    end_inputs(inputs, count, code, ret_names, ret_tensors, ret_count);
     return code;
 }
 

@@ -27,6 +27,20 @@ err_code rows_to_inputs(const struct held_model *m, const struct held_version *v
                         size_t row_count, const node_id *outputs, size_t output_count, const char **ret_names,
                         struct tensor **ret_tensors, size_t *ret_count, struct error *err);
 
+/* Rows from `from` to before `to` of a stored table; has_end false: to its last. */
+struct row_range {
+    int64_t from, to;
+    bool has_end;
+};
+
+/* The same from rows of a table, as values of `dtype`; tensors of no more than `bytes_max` together. Mistakes are items
+ * at /dataset and /row_range: columns that are missing or of another type, labels that training did not know, a range
+ * beyond the table, too many rows. */
+err_code table_to_inputs(const struct held_model *m, const struct held_version *v, const struct table *table,
+                         const struct row_range *range, const node_id *outputs, size_t output_count, enum dtype dtype,
+                         size_t bytes_max, const char **ret_names, struct tensor **ret_tensors, size_t *ret_count,
+                         struct error *err);
+
 /* How the output is told in the data's words. */
 enum prediction_kind {
     PREDICTION_NONE,    /* nothing to invert: the raw output */
