@@ -32,7 +32,7 @@ def places(program, addresses):
 
 def own_place(frames):
     """The place in a rule's own file: behind the words of builder.h and rules.h that it uses."""
-    own = [f for f in frames if f[1].startswith(("rules_", "composites_"))]
+    own = [f for f in frames if f[1].startswith(("rules_", "composites_", "losses."))]
     return own[0] if own else frames[-1]
 
 
