@@ -75,6 +75,14 @@ static err_code prune(struct db *db, const char *job, size_t keep, struct error 
     return query_finish(&q, err);
 }
 
+/* The job has come further than where it died. */
+static err_code forget_deaths(struct db *db, const char *job, struct error *err)
+{
+    struct query q = query_start(db, "UPDATE job SET deaths = 0 WHERE id = :job AND deaths > 0");
+    query_text(&q, ":job", job);
+    return query_finish(&q, err);
+}
+
 err_code checkpoint_insert(struct db *db, const char *job, const struct store_checkpoint *c, size_t keep,
                            struct error *err)
 {
@@ -87,6 +95,8 @@ err_code checkpoint_insert(struct db *db, const char *job, const struct store_ch
         size_t left = c->size - at;
         code = insert_chunk(db, id, at / CHUNK_BYTES, bytes + at, left < CHUNK_BYTES ? left : CHUNK_BYTES, err);
     }
+    if (code == ERR_ok)
+        code = forget_deaths(db, job, err);
     return code == ERR_ok ? prune(db, job, keep, err) : code;
 }
 

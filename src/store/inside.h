@@ -9,6 +9,7 @@
 
 struct store {
     int lock;
+    int deaths; /* the file; -1: not open */
     struct writer *writer;
     struct readers *readers;
     store_listener *listener; /* with its context; NULL: nobody listens */
@@ -27,6 +28,15 @@ int64_t time_or_now(int64_t time); /* now, where the time is 0 */
 err_code database_name(const char *path, char **ret, struct error *err);
 /* A new file survives a power failure only when its directory is on the disk too. False, with errno, if that fails. */
 bool database_folder_sync(const char *name);
+
+/* ---- deaths.c ---- */
+
+enum { DEATHS_MAX = 3 }; /* by one job without a checkpoint in between: then it fails */
+
+err_code deaths_open(const char *name, int *ret, struct error *err); /* of the database of that true name */
+/* Counts the deaths that are written there for the jobs that were running, and fails those that had too many. */
+err_code deaths_count(struct db *db, int file, struct error *err);
+void deaths_forget(int file); /* what was counted */
 
 /* ---- models.c ---- */
 

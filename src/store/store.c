@@ -81,28 +81,32 @@ static err_code make_file(const char *name, struct error *err)
 /* ---- opening ---- */
 
 /* What a process that died has left: uploads that were not published, and jobs that nobody runs any more. */
-static err_code recover(struct db *db, struct error *err)
+static err_code recover(struct db *db, int deaths, struct error *err)
 {
     err_code code = db_run(db, "BEGIN IMMEDIATE", err);
     if (code == ERR_ok)
         code = db_run(db, "DELETE FROM dataset WHERE name IS NULL", err);
+    if (code == ERR_ok)
+        code = deaths_count(db, deaths, err);
     if (code == ERR_ok)
         code = db_run(db, "UPDATE job SET state = 'queued', revision = revision + 1 WHERE state = 'running'", err);
     if (code == ERR_ok)
         code = db_run(db, "COMMIT", err);
     if (db_in_transaction(db))
         (void)db_run(db, "ROLLBACK", NULL);
+    if (code == ERR_ok)
+        deaths_forget(deaths);
     return code;
 }
 
-static err_code open_writer(const char *name, struct db **ret, struct error *err)
+static err_code open_writer(const char *name, int deaths, struct db **ret, struct error *err)
 {
     struct db *db = NULL;
     err_code code = db_open(name, DB_WRITER, &db, err);
     if (code == ERR_ok)
         code = migrate(db, migrations, migration_count, err);
     if (code == ERR_ok)
-        code = recover(db, err);
+        code = recover(db, deaths, err);
     if (code == ERR_ok)
         *ret = db;
     else
@@ -117,7 +121,7 @@ static err_code open_database(struct store *s, const char *name, struct error *e
         return code;
     struct db *db = NULL;
     struct error cause = {0};
-    code = open_writer(name, &db, &cause);
+    code = open_writer(name, s->deaths, &db, &cause);
     if (code != ERR_ok)
         (void)error_set(err, code, "%s: %s", name, cause.detail ? cause.detail : err_title(code));
     error_clear(&cause);
@@ -136,11 +140,13 @@ err_code store_open(const char *path, struct store **ret, struct error *err)
     struct store *s = calloc(1, sizeof *s);
     if (!s)
         return error_set(err, ERR_out_of_memory, "no memory for the store");
-    s->lock = -1;
+    s->lock = s->deaths = -1;
     char *name = NULL;
     err_code code = database_name(path, &name, err);
     if (code == ERR_ok)
         code = lock_take(name, &s->lock, err);
+    if (code == ERR_ok)
+        code = deaths_open(name, &s->deaths, err);
     if (code == ERR_ok)
         code = open_database(s, name, err);
     free(name);
@@ -159,6 +165,8 @@ void store_close(struct store *s)
         return;
     readers_free(s->readers);
     writer_free(s->writer);
+    if (s->deaths >= 0)
+        (void)close(s->deaths);
     if (s->lock >= 0)
         lock_release(s->lock);
     free(s);

@@ -20,7 +20,10 @@ struct store;
  * transaction, refuses a newer one (newer_database), removes what was left in staging, makes running jobs queued,
  * starts the writer. */
 err_code store_open(const char *path, struct store **ret, struct error *err);
-void store_close(struct store *s);                       /* ends the writer after what is queued; NULL is fine */
+void store_close(struct store *s); /* ends the writer after what is queued; NULL is fine */
+/* The descriptor of a file for deaths of the process: who dies by a job writes the job's id and a newline there. The
+ * next store_open counts them; a job that did it three times without a checkpoint in between fails with `crashed`. */
+int store_deaths(const struct store *s);
 err_code store_ping(struct store *s, struct error *err); /* a write and a read work: readiness */
 
 /* A retried POST: the key, and the digest of the request. */

@@ -1,5 +1,6 @@
 #include "work/work.h"
 #include "base/log.h"
+#include "work/deaths.h"
 #include "work/worker.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -87,6 +88,8 @@ err_code work_start(const struct work_config *config, struct work **ret, struct 
     pthread_mutex_init(&w->mutex, NULL);
     pthread_cond_init(&w->wake, NULL);
     err_code code = board_new(config->workers, &w->board, err);
+    if (code == ERR_ok)
+        code = deaths_watch(store_deaths(config->store), config->workers, err);
     for (int i = 0; code == ERR_ok && i < config->workers; i++) {
         struct thread_of_work *t = &w->threads[i];
         *t = (struct thread_of_work){
@@ -114,6 +117,7 @@ void work_stop(struct work *w)
     wake_all(w);
     for (int i = 0; i < w->worker_count; i++)
         pthread_join(w->threads[i].thread, NULL);
+    deaths_unwatch();
     board_free(w->board);
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->mutex);

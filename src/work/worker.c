@@ -1,4 +1,5 @@
 #include "work/worker.h"
+#include "work/deaths.h"
 #include "work/training.h"
 #include <math.h>
 
@@ -24,6 +25,7 @@ void worker_train(const struct worker *w, const struct store_job *job)
                                       .samples_per_second = NAN,
                                       .scores = {NAN, NAN, NAN}}};
     struct error err = {0};
+    deaths_enter(w->place, job->id);
     t.stop = board_enter(w->board, w->place, job->id, job->attempts);
     if (still_ours(w, job)) {
         err_code code = atomic_load(w->stopping) ? ERR_cancelled : training_load(&t, &err);
@@ -39,6 +41,7 @@ void worker_train(const struct worker *w, const struct store_job *job)
             training_fail(&t, code, &err);
     }
     board_leave(w->board, w->place);
+    deaths_leave(w->place);
     error_clear(&err);
     training_clear(&t);
 }

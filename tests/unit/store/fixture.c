@@ -31,7 +31,7 @@ void fixture_close(struct fixture *f)
 
 int fixture_teardown(void **state)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const endings[] = {"", "-wal", "-shm", "-lock", "-deaths"};
     struct fixture *f = *state;
     fixture_close(f);
     assert_int_equal(sql_number(f->path, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),

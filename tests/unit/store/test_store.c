@@ -118,12 +118,22 @@ static void test_another_application(void **state)
     check_open_fails(f->path, ERR_database_failed, "another application");
 }
 
+/* The files that an open leaves beside the database. */
+static void remove_beside(const char *path)
+{
+    static const char *const endings[] = {"-lock", "-deaths"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        char name[200];
+        (void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        assert_int_equal(unlink(name), 0);
+    }
+}
+
 static void test_no_database(void **state)
 {
     struct fixture *f = *state;
-    char path[160], lock[200];
+    char path[160];
     (void)snprintf(path, sizeof path, "%s/text", f->folder);
-    (void)snprintf(lock, sizeof lock, "%s-lock", path);
     char text[5000];
     memset(text, 'x', sizeof text);
     write_file(path, text, sizeof text);
@@ -132,13 +142,12 @@ static void test_no_database(void **state)
     assert_int_equal(stat(path, &status), 0);
     assert_int_equal(status.st_size, sizeof text);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(unlink(lock), 0);
+    remove_beside(path);
 
     (void)snprintf(path, sizeof path, "%s/no/such/folder.db", f->folder);
     check_open_fails(path, ERR_database_failed, "directory");
     check_open_fails(f->folder, ERR_database_failed, f->folder);
-    (void)snprintf(lock, sizeof lock, "%s-lock", f->folder);
-    assert_int_equal(unlink(lock), 0);
+    remove_beside(f->folder);
     check_open_fails("", ERR_database_failed, "");
 }
 
@@ -156,9 +165,7 @@ static void test_damaged_database(void **state)
     write_file(copy, damaged, sizeof damaged);
     check_open_fails(copy, ERR_database_failed, "malformed");
     assert_int_equal(unlink(copy), 0);
-    char lock[200];
-    (void)snprintf(lock, sizeof lock, "%s-lock", copy);
-    assert_int_equal(unlink(lock), 0);
+    remove_beside(copy);
 }
 
 static void test_odd_names(void **state)
@@ -171,13 +178,11 @@ static void test_odd_names(void **state)
     assert_int_equal(chdir(f->folder), 0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct store *s = NULL;
-        char lock[64];
         assert_code(store_open(names[i], &s, NULL), ERR_ok);
         assert_code(store_ping(s, NULL), ERR_ok);
         store_close(s);
         assert_int_equal(unlink(names[i]), 0);
-        (void)snprintf(lock, sizeof lock, "%s-lock", names[i]);
-        assert_int_equal(unlink(lock), 0);
+        remove_beside(names[i]);
     }
     assert_int_equal(chdir(before), 0);
 }

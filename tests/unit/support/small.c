@@ -45,7 +45,7 @@ void small_close(struct small *s)
 
 void small_end(struct small *s)
 {
-    static const char *const endings[] = {"", "-wal", "-shm", "-lock"};
+    static const char *const endings[] = {"", "-wal", "-shm", "-lock", "-deaths"};
     small_close(s);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         char name[160];
