@@ -341,8 +341,8 @@ demo: ## install what is missing, build, start a server, train on real data, and
 	+@$(MAKE) all
 	@tests/demo.sh
 
-bench: $(BENCH_PROGRAM) ## the benchmarks: JSON lines; BENCH=seed runs those with that in their name
-	@$(BENCH_PROGRAM) $(BENCH)
+bench: $(BENCH_PROGRAM) $(OUT)/gradd ## the benchmarks: JSON lines; BENCH=seed runs those with that in their name
+	@GRADD=$(abspath $(OUT)/gradd) $(BENCH_PROGRAM) $(BENCH)
 
 coverage: ## lines of each source file that the unit and ops tests reach
 	@[ ! -d $(BUILD)/coverage ] || find $(BUILD)/coverage -name '*.gcda' -delete

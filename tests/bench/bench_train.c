@@ -6,10 +6,14 @@
  *   torch_us                a step of PyTorch, eager, one thread; null where it is not installed
  *   peak_rss_mb             of a process that has the data set and trains
  *   one_thread_us           a step on one thread in real time, where several share it
+ *   us_per_query            over HTTP: real time by the number of answers, all connections together
+ *   bare_us                 of a bare libmicrohttpd server with as many threads, bodies and answers as long
  *
  * NAME picks those whose name has it in it: "seed", "train/". The environment's OPENBLAS_... is not heeded. */
+#include "echo.h"
 #include "engine/run.h"
 #include "graph/simplify.h"
+#include "http_queries.h"
 #include "products.h"
 #include "queries.h"
 #include "report.h"
@@ -240,6 +244,8 @@ int main(int argc, char **argv)
         must(engine_select_isa(isa, &err), "GRADD_ISA", &err);
     if (argc == 3 && strcmp(argv[1], "--peak") == 0)
         return tell_peak(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "--echo") == 0)
+        return echo_serve((int)strtol(argv[2], NULL, 10));
     const char *picked = argc > 1 ? argv[1] : "";
     struct child torch = {0};
     clean_environment();
@@ -261,5 +267,6 @@ int main(int argc, char **argv)
     if (strstr("query/hvp/tab", picked) != NULL)
         bench_hessian_product(&torch);
     child_end(&torch);
+    bench_http(picked);
     return 0;
 }
