@@ -141,24 +141,29 @@ static void take_program(struct query_reading *r, struct differentiate_request *
     program_free(program);
 }
 
-err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits,
-                                      struct differentiate_request *ret, struct error *err)
+struct differentiate_decoding {
+    const struct limits *limits;
+    struct differentiate_request *ret;
+};
+
+static err_code decode(void *context, const json_t *body, struct lifted *lifted, struct error *err)
 {
     static const char *const known[] = {"program",   "inputs",     "of",         "wrt",   "dtype",    "query",
                                         "cotangent", "cotangents", "per_sample", "trace", "symbolic", "tangents",
                                         "vector",    "vectors",    "batch",      NULL};
-    json_t *body = NULL;
-    err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
-    if (code != ERR_ok)
-        return code;
+    const struct differentiate_decoding *d = context;
     struct error found = {0};
     struct where root = {0};
     struct differentiate_request request = {0};
-    struct question *q = &request.query.question;
-    struct query_reading r = {.body = body, .limits = limits, .root = &root, .request = &request.query, .err = &found};
+    struct query_reading r = {.body = body,
+                              .lifted = lifted,
+                              .limits = d->limits,
+                              .root = &root,
+                              .dtype = DTYPE_FLOAT64,
+                              .request = &request.query,
+                              .err = &found};
     (void)read_object(body, known, &root, &found);
     if (json_is_object(body)) {
-        r.dtype = DTYPE_FLOAT64;
         query_dtype(&r);
         if (query_begin(&r)) {
             query_kind(&r);
@@ -168,16 +173,28 @@ err_code decode_differentiate_request(const char *bytes, size_t size, const stru
             take_program(&r, &request);
         }
     }
-    json_decref(body);
-    code = query_close(&found, err);
+    err_code code = query_close(&found, err);
     if (code == ERR_ok) {
-        q->graph = request.graph;
-        *ret = request;
-        ret->query.question.graph_key = ret->key;
+        request.query.question.graph = request.graph;
+        *d->ret = request;
+        d->ret->query.question.graph_key = d->ret->key;
     } else {
         differentiate_request_clear(&request);
     }
     return code;
+}
+
+static void undo(void *context)
+{
+    differentiate_request_clear(((const struct differentiate_decoding *)context)->ret);
+}
+
+err_code decode_differentiate_request(const char *bytes, size_t size, const struct limits *limits,
+                                      struct differentiate_request *ret, struct error *err)
+{
+    struct differentiate_decoding d = {.limits = limits, .ret = ret};
+    const struct body_reader reader = {.read = decode, .undo = undo, .context = &d};
+    return lifted_decode(bytes, size, limits->json_nesting, &reader, err);
 }
 
 void differentiate_request_clear(struct differentiate_request *r)

@@ -1,6 +1,7 @@
 /* The parameters of a model from JSON: all of them, by name. */
 #include "api/codec.h"
 #include "api/codec_tensor.h"
+#include "api/lift.h"
 #include "base/names.h"
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,8 @@ static void check_names(const json_t *given, const struct model *m, const struct
     }
 }
 
-static void read_parameter(const json_t *given, const struct model *m, size_t i, const struct limits *limits,
-                           const struct where *at, struct tensor **ret, struct error *err)
+static void read_parameter(const json_t *given, struct lifted *lifted, const struct model *m, size_t i,
+                           const struct limits *limits, const struct where *at, struct tensor **ret, struct error *err)
 {
     const struct node *n = parameter_node(m, i);
     struct where value_at = {.up = at, .key = n->name};
@@ -49,13 +50,15 @@ static void read_parameter(const json_t *given, const struct model *m, size_t i,
     if (!value)
         mistake(err, ERR_missing_field, &value_at, "the parameter '%s' is missing: all of them are replaced at once",
                 n->name);
-    else if (read_tensor(value, m->dtype, limits, &value_at, ret, err) && !shape_equal((*ret)->shape, n->shape))
+    else if ((lifted_take(lifted, value, m->dtype, limits, &value_at, ret) ||
+              read_tensor(value, m->dtype, limits, &value_at, ret, err)) &&
+             !shape_equal((*ret)->shape, n->shape))
         mistake(err, ERR_shape_mismatch, &value_at, "the parameter '%s' is %s; this is %s", n->name,
                 shape_text(n->shape, expected), shape_text((*ret)->shape, actual));
 }
 
-static void read_parameters(const json_t *body, const struct model *m, const struct limits *limits,
-                            struct tensor **tensors, struct error *err)
+static void read_parameters(const json_t *body, struct lifted *lifted, const struct model *m,
+                            const struct limits *limits, struct tensor **tensors, struct error *err)
 {
     static const char *const known[] = {"parameters", NULL};
     struct where root = {0}, at = {.up = &root, .key = "parameters"};
@@ -66,29 +69,48 @@ static void read_parameters(const json_t *body, const struct model *m, const str
     } else if (given) {
         check_names(given, m, &at, err);
         for (size_t i = 0; i < m->parameter_count; i++)
-            read_parameter(given, m, i, limits, &at, &tensors[i], err);
+            read_parameter(given, lifted, m, i, limits, &at, &tensors[i], err);
     }
+}
+
+struct parameters_decoding {
+    const struct model *model;
+    const struct limits *limits;
+    struct tensor **ret;
+};
+
+static err_code decode(void *context, const json_t *body, struct lifted *lifted, struct error *err)
+{
+    struct parameters_decoding *d = context;
+    const struct model *m = d->model;
+    struct tensor **tensors = calloc(m->parameter_count + 1, sizeof *tensors);
+    struct error found = {0};
+    if (tensors)
+        read_parameters(body, lifted, m, d->limits, tensors, &found);
+    else
+        error_set(&found, ERR_out_of_memory, NULL);
+    err_code code = found.total ? error_close(&found, ERR_invalid_request, "the parameters") : found.code;
+    error_move(err, &found);
+    if (code == ERR_ok)
+        d->ret = tensors;
+    else if (tensors)
+        tensors_free(tensors, m->parameter_count);
+    return code;
+}
+
+static void undo(void *context)
+{
+    const struct parameters_decoding *d = context;
+    tensors_free(d->ret, d->model->parameter_count);
 }
 
 err_code decode_parameters(const char *bytes, size_t size, const struct model *m, const struct limits *limits,
                            struct tensor ***ret, struct error *err)
 {
-    json_t *body = NULL;
-    err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
-    if (code != ERR_ok)
-        return code;
-    struct tensor **tensors = calloc(m->parameter_count + 1, sizeof *tensors);
-    struct error found = {0};
-    if (tensors)
-        read_parameters(body, m, limits, tensors, &found);
-    else
-        error_set(&found, ERR_out_of_memory, NULL);
-    json_decref(body);
-    code = found.total ? error_close(&found, ERR_invalid_request, "the parameters") : found.code;
-    error_move(err, &found);
+    struct parameters_decoding d = {.model = m, .limits = limits};
+    const struct body_reader reader = {.read = decode, .undo = undo, .context = &d};
+    err_code code = lifted_decode(bytes, size, limits->json_nesting, &reader, err);
     if (code == ERR_ok)
-        *ret = tensors;
-    else if (tensors)
-        tensors_free(tensors, m->parameter_count);
+        *ret = d.ret;
     return code;
 }

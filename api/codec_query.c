@@ -30,7 +30,8 @@ struct place query_place(struct query_reading *r, const struct where *at)
 const struct tensor *query_tensor(struct query_reading *r, const json_t *value, const struct where *at)
 {
     struct tensor *tensor = NULL;
-    if (!read_tensor(value, r->dtype, r->limits, at, &tensor, r->err))
+    if (!lifted_take(r->lifted, value, r->dtype, r->limits, at, &tensor) &&
+        !read_tensor(value, r->dtype, r->limits, at, &tensor, r->err))
         return NULL;
     r->request->owned[r->request->owned_count++] = tensor;
     return tensor;
@@ -117,26 +118,46 @@ static void take_query(struct query_reading *r, enum query_form form)
     query_question(r);
 }
 
-err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
-                              const struct limits *limits, struct query_request *ret, struct error *err)
+struct query_decoding {
+    enum query_form form;
+    enum dtype dtype;
+    const struct limits *limits;
+    struct query_request *ret;
+};
+
+static err_code decode(void *context, const json_t *body, struct lifted *lifted, struct error *err)
 {
-    json_t *body = NULL;
-    err_code code = json_read(bytes, size, limits->json_nesting, &body, err);
-    if (code != ERR_ok)
-        return code;
+    const struct query_decoding *d = context;
     struct error found = {0};
     struct where root = {0};
     struct query_request request = {0};
-    struct query_reading r = {
-        .body = body, .limits = limits, .root = &root, .dtype = dtype, .request = &request, .err = &found};
-    take_query(&r, form);
-    json_decref(body);
-    code = query_close(&found, err);
+    struct query_reading r = {.body = body,
+                              .lifted = lifted,
+                              .limits = d->limits,
+                              .root = &root,
+                              .dtype = d->dtype,
+                              .request = &request,
+                              .err = &found};
+    take_query(&r, d->form);
+    err_code code = query_close(&found, err);
     if (code == ERR_ok)
-        *ret = request;
+        *d->ret = request;
     else
         query_request_clear(&request);
     return code;
+}
+
+static void undo(void *context)
+{
+    query_request_clear(((const struct query_decoding *)context)->ret);
+}
+
+err_code decode_query_request(const char *bytes, size_t size, enum query_form form, enum dtype dtype,
+                              const struct limits *limits, struct query_request *ret, struct error *err)
+{
+    struct query_decoding d = {.form = form, .dtype = dtype, .limits = limits, .ret = ret};
+    const struct body_reader reader = {.read = decode, .undo = undo, .context = &d};
+    return lifted_decode(bytes, size, limits->json_nesting, &reader, err);
 }
 
 void query_request_clear(struct query_request *r)

@@ -4,11 +4,13 @@
 
 #include "api/codec.h"
 #include "api/codec_read.h"
+#include "api/lift.h"
 
 /* A query that is being read: mistakes are added to err, and reading goes on. What stays of a request (names, rows) is
  * copied into its arena; tensors are its own. */
 struct query_reading {
     const json_t *body;
+    struct lifted *lifted; /* what was lifted out of the body; NULL: nothing */
     const struct limits *limits;
     const struct where *root;
     enum dtype dtype;

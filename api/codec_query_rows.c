@@ -6,7 +6,7 @@ static bool take_cell(struct query_reading *r, const char *column, const json_t 
                       struct cell *ret)
 {
     *ret = (struct cell){.column = query_keep(r, column), .place = query_place(r, at)};
-    if (json_is_string(value)) {
+    if (json_is_string(value) && !lifted_is_array(r->lifted, value)) {
         ret->label = query_keep(r, json_string_value(value));
         return ret->column && ret->label;
     }

@@ -92,7 +92,19 @@ static const char *words_for(const json_error_t *e)
     }
 }
 
+int64_t json_numbers_memory(size_t bytes, size_t numbers, size_t arrays)
+{
+    /* A comma before each number and each array but the first of their array. */
+    return (int64_t)bytes + (int64_t)(numbers - 1) * NUMBER_BYTES + (int64_t)arrays * ARRAY_BYTES;
+}
+
 err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret, struct error *err)
+{
+    return json_read_rest(bytes, size, nesting, 0, ret, err);
+}
+
+err_code json_read_rest(const char *bytes, size_t size, int64_t nesting, int64_t lifted, json_t **ret,
+                        struct error *err)
 {
     size_t at = 0;
     if (size == 0)
@@ -110,6 +122,7 @@ err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret
                   "arrays and objects are nested over %lld deep", (long long)nesting);
         return error_close(err, ERR_invalid_json, "the body");
     }
+    outline.memory += lifted;
     if (outline.memory > VALUES_BYTES_MAX)
         return error_set(err, ERR_body_too_large, "the values of the body would take %lld bytes; the limit is %lld",
                          (long long)outline.memory, (long long)VALUES_BYTES_MAX);

@@ -19,6 +19,11 @@ struct where {
 /* The whole text as one value. invalid_json with line and column: syntax, duplicate keys, invalid UTF-8, a BOM, NUL,
  * nesting over `nesting`, a number out of range. body_too_large: so many values that they would take over 1 GiB. */
 err_code json_read(const char *bytes, size_t size, int64_t nesting, json_t **ret, struct error *err);
+/* As json_read, of a text from which something was lifted whose values would have taken `lifted` bytes. */
+err_code json_read_rest(const char *bytes, size_t size, int64_t nesting, int64_t lifted, json_t **ret,
+                        struct error *err);
+/* What json_read counts for nested arrays of numbers: bytes of text, numbers, and arrays. */
+int64_t json_numbers_memory(size_t bytes, size_t numbers, size_t arrays);
 
 /* Adds an item that stands at `at`. */
 void mistake(struct error *err, err_code code, const struct where *at, const char *format, ...)
