@@ -144,6 +144,43 @@ def test_64_connections_at_once(server):
         assert all(pool.map(ask, range(64)))
 
 
+def test_connections_over_the_limit_wait(start):
+    own = start("--max-connections", "2")
+    with RawConnection(own.host, own.port) as first, RawConnection(own.host, own.port) as second:
+        for connection in (first, second):
+            assert json.loads(connection.send(POST + BODY).answer()[2]) == ANSWER
+        with RawConnection(own.host, own.port, timeout=0.5) as third:
+            with pytest.raises(TimeoutError):
+                third.send(POST + BODY).answer()
+            first.close()
+            third.socket.settimeout(10)
+            assert json.loads(third.answer()[2]) == ANSWER
+
+
+def sockets_by_epoll(pid):
+    """How many sockets each of a process's epolls looks at, the most first."""
+    targets = {}
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        targets[fd] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    counts = []
+    for fd, target in targets.items():
+        if target == "anon_inode:[eventpoll]":
+            with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as info:
+                watched = re.findall(r"^tfd:\s*(\d+)", info.read(), re.M)
+            counts.append(sum(targets.get(tfd, "").startswith("socket:") for tfd in watched))
+    return sorted(counts, reverse=True)
+
+
+def test_connections_are_dealt_out_to_all_threads(start):
+    own = start("--io-threads", "4")
+    connections = [RawConnection(own.host, own.port) for _ in range(16)]
+    for connection in connections:
+        assert connection.send(POST + BODY).answer()[0] == 200
+    assert sockets_by_epoll(own.process.pid)[:4] == [4, 4, 4, 4]
+    for connection in connections:
+        connection.close()
+
+
 def test_a_slow_sender(raw):
     connection = raw(timeout=30)
     for i in range(0, len(POST), 7):
