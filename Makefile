@@ -119,6 +119,11 @@ $(GEN)/openapi.c: $(OPENAPI) .ci/embed
 	@mkdir -p $(@D)
 	$(PYTHON) .ci/embed openapi $@ $(OPENAPI)
 
+$(GEN)/powers.c: .ci/powers
+	@mkdir -p $(@D)
+	$(PYTHON) .ci/powers $@
+
+GENERATED_base := powers
 GENERATED_store := $(if $(MIGRATIONS),migrations)
 GENERATED_api := $(if $(OPENAPI),openapi)
 
@@ -244,14 +249,19 @@ BENCH_LIBS := $(if $(XSMM),-lxsmm -lxsmmnoblas) -ldl
 $(BENCH_PROGRAM): $(BENCH_OBJECTS) $(ALL_ARCHIVES)
 	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(BENCH_LIBS) $(ALL_LIBS) -lm
 
-# The errors of the elementary functions over many more arguments than the unit tests take.
+# The errors of the elementary functions, and numbers as text, over many more arguments than the unit tests take.
 SWEEP := $(OUT)/tests/accuracy/sweep
-$(SWEEP): $(call obj,tests/accuracy/sweep.c) $(call archive,base)
+NUMBERS := $(OUT)/tests/accuracy/numbers
+$(SWEEP) $(NUMBERS): $(OUT)/%: $(OUT)/obj/%.o $(call archive,base)
 	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(C_FLAGS) $(LD_FLAGS) -o $@ $^ $(LIBS_base)
 
 .PHONY: sweep
 sweep: $(SWEEP) ## worst errors of the elementary functions: JSON lines; STEP=1 takes every float32, for days
 	@$< $(STEP)
+
+.PHONY: sweep-numbers
+sweep-numbers: $(NUMBERS) ## numbers to text and back against the C library: COUNT random ones of each kind
+	@$< $(COUNT)
 
 # Tests run under the sanitizers unless a variant was asked for.
 CHECK_VARIANT := $(if $(filter file,$(origin VARIANT)),asan,$(VARIANT))

@@ -1,17 +1,18 @@
 /* float and double to the shortest decimal text that reads back to the same value; of several, the nearest to it.
  *
  * A value m * 2^e is read back from every decimal in the interval that reaches halfway to its two neighbours (ends
- * included where m is even). Scaled by a power of ten so that the value has 17 or 18 digits (float: 9 or 10) before the
- * point, the interval's ends and the value are exact fractions of 128 bits, as long as that power is 10^27 at most;
- * then the longest run of digits that can be dropped is looked for. Beyond, which is below 1e-11 or above 1e43 (float:
- * 1e-19, 1e35), printf and number_scan are asked for 15, 16, and 17 digits (float: 6 to 9). Any decimal of DBL_DIG (15)
- * digits survives the way to double and back, so one that reads back is the shortest but for its trailing zeros. */
+ * included where m is even). With k such that the interval is at least 10^k and less than 10^(k+1) wide, it holds some
+ * multiple of 10^k, and at most one of 10^(k+1): that one, without its trailing zeros, is the shortest decimal, or else
+ * the multiple of 10^k nearest to the value. Value and ends are compared with multiples in quarters of 10^k, which are
+ * whole numbers but for a rest; of that it is enough to know that there is one, so it is put into the last bit ("round
+ * to odd"), and 128 bits of the power of ten are enough for that. (Giulietti, "The Schubfach way to render doubles",
+ * 2020.) */
 #include "base/number.h"
 
 #include "base/power5.h"
+#include "base/powers.h"
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,13 +20,10 @@
 struct format {
     int mantissa_bits; /* with the hidden one */
     int min_exponent;  /* of the last bit of a denormal */
-    int sure_digits;   /* any decimal of so many survives */
-    int most_digits;   /* enough for any value */
-    bool is_float;
 };
 
-static const struct format format_double = {DBL_MANT_DIG, DBL_MIN_EXP - DBL_MANT_DIG, DBL_DIG, DBL_DECIMAL_DIG, false};
-static const struct format format_float = {FLT_MANT_DIG, FLT_MIN_EXP - FLT_MANT_DIG, FLT_DIG, FLT_DECIMAL_DIG, true};
+static const struct format format_double = {DBL_MANT_DIG, DBL_MIN_EXP - DBL_MANT_DIG};
+static const struct format format_float = {FLT_MANT_DIG, FLT_MIN_EXP - FLT_MANT_DIG};
 
 /* digits * 10^exponent. */
 struct shortest {
@@ -33,122 +31,53 @@ struct shortest {
     int exponent;
 };
 
-/* A fraction's whole part, and how its rest compares with 0 and a half. */
-struct fraction {
-    uint64_t whole;
-    int rest; /* 0: none; 1: below a half; 2: a half; 3: above */
-};
-
-/* m * 2^shift / divisor; m * 2^shift must fit 128 bits where shift is positive. */
-static struct fraction divide(uint128 m, int shift, uint64_t divisor)
+/* log10(2^e), and of 3/4 of it, and log2(10^e), rounded down, for all exponents of a double. */
+static int log10_of_power2(int e)
 {
-    struct fraction f;
-    uint128 rest, unit;
-    if (shift >= 0) {
-        m <<= shift;
-        f.whole = (uint64_t)(m / divisor);
-        rest = m % divisor;
-        unit = divisor;
-    } else {
-        f.whole = (uint64_t)(m >> -shift);
-        rest = m & (((uint128)1 << -shift) - 1);
-        unit = (uint128)1 << -shift;
-    }
-    f.rest = rest == 0 ? 0 : 2 * rest < unit ? 1 : 2 * rest == unit ? 2 : 3;
-    return f;
+    return (int)(((int64_t)e * 1262611) >> 22);
 }
 
-/* The multiple of `unit` nearest to the value, ties to even; one of its two neighbours must lie within low to high. */
-static uint64_t nearest_multiple(struct fraction value, uint64_t low, uint64_t high, uint64_t unit)
+static int log10_of_three_quarters(int e)
 {
-    uint64_t below = value.whole / unit * unit, above = below + unit;
-    uint64_t twice = 2 * (value.whole - below) + (value.rest >= 2 ? 1 : 0);
-    bool more = value.rest == 1 || value.rest == 3;
-    bool tie = twice == unit && !more;
-    bool nearer_above = tie ? (below / unit) % 2 != 0 : twice >= unit;
-    if (below < low)
-        return above;
-    return nearer_above && above <= high ? above : below;
+    return (int)(((int64_t)e * 1262611 - 524031) >> 22);
 }
 
-/* m * 2^e, not 0, for powers of ten up to POWER5_MAX; false beyond. */
-static bool print_exactly(const struct format *f, uint64_t m, int e, struct shortest *ret)
+static int log2_of_power10(int e)
 {
-    /* 10^magnitude <= the value; the constant is log10(2) * 2^41 (Giulietti, "The Schubfach way to render doubles",
-     * 2020). */
-    int bits = 64 - __builtin_clzll(m) + e;
-    int magnitude = (int)((int64_t)(bits - 1) * INT64_C(661971961083) >> 41);
-    int scale = f->most_digits - 1 - magnitude;
-    if (scale < -POWER5_MAX || scale > POWER5_MAX)
-        return false;
+    return (int)(((int64_t)e * 1741647) >> 19);
+}
 
-    /* In quarters of the last bit: halfway down is half as far where the neighbour below is of a smaller exponent. */
+/* The highest 64 bits of power * factor, the last of them 1 if there is any rest. */
+static uint64_t scale(struct power power, uint64_t factor)
+{
+    uint128 low = (uint128)power.low * factor, high = (uint128)power.high * factor;
+    high += (uint64_t)(low >> 64);
+    return (uint64_t)(high >> 64) | ((uint64_t)high > 1);
+}
+
+/* m * 2^e, not 0. */
+static struct shortest shorten(const struct format *f, uint64_t m, int e)
+{
+    /* In quarters of the last bit; halfway down is half as far where the neighbour below is of a smaller exponent. */
     bool narrow = m == UINT64_C(1) << (f->mantissa_bits - 1) && e > f->min_exponent;
-    uint64_t multiplier = scale > 0 ? power5[scale] : 1, divisor = scale < 0 ? power5[-scale] : 1;
-    int shift = e - 2 + scale;
-    struct fraction value = divide((uint128)(4 * m) * multiplier, shift, divisor);
-    struct fraction start = divide((uint128)(4 * m - (narrow ? 1 : 2)) * multiplier, shift, divisor);
-    struct fraction end = divide((uint128)(4 * m + 2) * multiplier, shift, divisor);
-    bool closed = m % 2 == 0;
-    uint64_t low = start.whole + (start.rest > 0 || !closed ? 1 : 0);
-    uint64_t high = end.whole - (end.rest == 0 && !closed ? 1 : 0);
+    int k = narrow ? log10_of_three_quarters(e) : log10_of_power2(e);
+    struct power power = power10[-k - POWER10_LEAST];
+    int shift = e + log2_of_power10(-k) + 1;
+    uint64_t value = scale(power, 4 * m << shift);
+    uint64_t low = scale(power, (4 * m - (narrow ? 1 : 2)) << shift), high = scale(power, (4 * m + 2) << shift);
+    low += m & 1; /* the ends themselves are only of the even */
+    high -= m & 1;
 
-    uint64_t unit = 1;
-    int dropped = 0;
-    while (high / (10 * unit) * (10 * unit) >= low) {
-        unit *= 10;
-        dropped++;
-    }
-    ret->digits = nearest_multiple(value, low, high, unit) / unit;
-    ret->exponent = dropped - scale;
-    return true;
-}
-
-static bool reads_back(const struct format *f, struct shortest s, double value)
-{
-    char text[64];
-    int length = snprintf(text, sizeof text, "%llue%d", (unsigned long long)s.digits, s.exponent);
-    double read = 0;
-    float narrow = 0;
-    if (!f->is_float)
-        return number_scan(text, (size_t)length, &read) > 0 && read == value;
-    return number_scan_float(text, (size_t)length, &narrow) > 0 && (double)narrow == value;
-}
-
-/* The value rounded to that many digits, by printf; its decimal point is the locale's, so it is skipped. */
-static struct shortest round_to_digits(double value, int digits)
-{
-    char text[64];
-    struct shortest s = {0, 1 - digits};
-    snprintf(text, sizeof text, "%.*e", digits - 1, value);
-    const char *c = text;
-    for (; *c != 'e'; c++)
-        if (*c >= '0' && *c <= '9')
-            s.digits = s.digits * 10 + (uint64_t)(*c - '0');
-    int exponent = 0;
-    for (const char *d = c + 2; *d != '\0'; d++)
-        exponent = exponent * 10 + (*d - '0');
-    s.exponent += c[1] == '-' ? -exponent : exponent;
-    return s;
-}
-
-static struct shortest print_by_trial(const struct format *f, bool denormal, double value)
-{
-    struct shortest s = {0, 0};
-    for (int digits = denormal ? 1 : f->sure_digits; digits <= f->most_digits; digits++) {
-        s = round_to_digits(value, digits);
-        if (reads_back(f, s, value))
-            break;
-        /* Above a power of two the interval is wider than below: the farther neighbour may be inside alone. */
-        s.digits++;
-        if (reads_back(f, s, value))
-            break;
-    }
-    while (s.digits % 10 == 0) {
-        s.digits /= 10;
-        s.exponent++;
-    }
-    return s;
+    uint64_t below = value / 4, tens = below / 10;
+    bool low_ten = low <= 40 * tens, high_ten = 40 * tens + 40 <= high;
+    if (low_ten != high_ten)
+        return (struct shortest){tens + high_ten, k + 1};
+    bool low_in = low <= 4 * below, high_in = 4 * below + 4 <= high;
+    if (low_in != high_in)
+        return (struct shortest){below + high_in, k};
+    uint64_t middle = 4 * below + 2;
+    bool up = value > middle || (value == middle && below % 2 != 0);
+    return (struct shortest){below + up, k};
 }
 
 /* With an exponent only far from 1, and where that is shorter: 100000, but 1e20; 0.001, but 1e-6. */
@@ -162,65 +91,95 @@ static bool wants_exponent(int count, int point)
     return with < without;
 }
 
-static size_t layout(struct shortest s, char *out)
+/* Writes the number so that it ends before `end`; returns where it starts. */
+static char *write_digits(uint64_t number, char *end)
 {
-    char digits[24];
-    int count = snprintf(digits, sizeof digits, "%llu", (unsigned long long)s.digits);
-    int point = count + s.exponent; /* digits before the point */
-    size_t at = 0;
-    if (wants_exponent(count, point)) {
-        out[at++] = digits[0];
-        if (count > 1) {
-            out[at++] = '.';
-            memcpy(out + at, digits + 1, (size_t)count - 1);
-            at += (size_t)count - 1;
-        }
-        at += (size_t)snprintf(out + at, 8, "e%d", point - 1);
-    } else if (point > 0) {
-        for (int i = 0; i < count || i < point; i++) {
-            if (i == point)
-                out[at++] = '.';
-            out[at++] = i < count ? digits[i] : '0';
-        }
-    } else {
-        out[at++] = '0';
-        out[at++] = '.';
-        for (int i = point; i < 0; i++)
-            out[at++] = '0';
-        memcpy(out + at, digits, (size_t)count);
-        at += (size_t)count;
-    }
-    out[at] = '\0';
-    return at;
+    static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142"
+                                "43444546474849505152535455565758596061626364656667686970717273747576777879808182838485"
+                                "8687888990919293949596979899";
+    for (; number >= 100; number /= 100)
+        memcpy(end -= 2, pairs + 2 * (number % 100), 2);
+    if (number >= 10)
+        memcpy(end -= 2, pairs + 2 * number, 2);
+    else
+        *--end = (char)('0' + number);
+    return end;
 }
 
-static size_t print(const struct format *f, double value, char *buffer)
+static size_t layout(struct shortest s, char *out)
 {
-    size_t sign = signbit(value) ? 1 : 0;
-    double magnitude = fabs(value);
-    buffer[0] = '-';
-    if (magnitude < 0x1p53 && magnitude == (double)(uint64_t)magnitude && !f->is_float)
-        return sign + layout((struct shortest){(uint64_t)magnitude, 0}, buffer + sign);
-    if (magnitude == 0)
-        return sign + layout((struct shortest){0, 0}, buffer + sign);
-    int exponent;
-    double mantissa = frexp(magnitude, &exponent);
-    exponent -= f->mantissa_bits;
-    int lost = f->min_exponent - exponent; /* bits that a denormal has not */
-    bool denormal = lost > 0;
-    uint64_t m = (uint64_t)ldexp(mantissa, f->mantissa_bits - (denormal ? lost : 0));
-    struct shortest s;
-    if (denormal || !print_exactly(f, m, exponent, &s))
-        s = print_by_trial(f, denormal, magnitude);
-    return sign + layout(s, buffer + sign);
+    char buffer[24], *end = buffer + sizeof buffer;
+    for (; s.digits != 0 && s.digits % 10 == 0; s.exponent++)
+        s.digits /= 10;
+    const char *digits = write_digits(s.digits, end);
+    int count = (int)(end - digits);
+    int point = count + s.exponent; /* digits before the point */
+    char *at = out;
+    if (wants_exponent(count, point)) {
+        *at++ = digits[0];
+        if (count > 1) {
+            *at++ = '.';
+            memcpy(at, digits + 1, (size_t)count - 1);
+            at += count - 1;
+        }
+        *at++ = 'e';
+        if (point < 1)
+            *at++ = '-';
+        const char *power = write_digits((uint64_t)abs(point - 1), end);
+        memcpy(at, power, (size_t)(end - power));
+        at += end - power;
+    } else if (point > 0) {
+        int whole = count < point ? count : point;
+        memcpy(at, digits, (size_t)whole);
+        memset(at + whole, '0', (size_t)(point - whole));
+        at += point;
+        if (count > point) {
+            *at++ = '.';
+            memcpy(at, digits + point, (size_t)(count - point));
+            at += count - point;
+        }
+    } else {
+        memcpy(at, "0.", 2);
+        memset(at + 2, '0', (size_t)-point);
+        at += 2 - point;
+        memcpy(at, digits, (size_t)count);
+        at += count;
+    }
+    *at = '\0';
+    return (size_t)(at - out);
+}
+
+/* m * 2^e; without sign. */
+static size_t print(const struct format *f, uint64_t m, int e, char *out)
+{
+    if (m == 0 || (e <= 0 && e > -f->mantissa_bits && (m & ((UINT64_C(1) << -e) - 1)) == 0))
+        return layout((struct shortest){m == 0 ? 0 : m >> -e, 0}, out); /* whole, and all digits of it count */
+    return layout(shorten(f, m, e), out);
+}
+
+/* The mantissa and its exponent, from the bits of the format: the exponent's field, and what is below it. */
+static size_t print_bits(const struct format *f, uint64_t field, uint64_t fraction, char *out)
+{
+    if (field == 0)
+        return print(f, fraction, f->min_exponent, out);
+    uint64_t hidden = UINT64_C(1) << (f->mantissa_bits - 1);
+    return print(f, fraction | hidden, f->min_exponent + (int)field - 1, out);
 }
 
 size_t number_print(double value, char buffer[NUMBER_TEXT_MAX])
 {
-    return print(&format_double, value, buffer);
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    size_t sign = bits >> 63;
+    buffer[0] = '-';
+    return sign + print_bits(&format_double, bits >> 52 & 0x7ff, bits & 0xfffffffffffff, buffer + sign);
 }
 
 size_t number_print_float(float value, char buffer[NUMBER_TEXT_MAX])
 {
-    return print(&format_float, (double)value, buffer);
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    size_t sign = bits >> 31;
+    buffer[0] = '-';
+    return sign + print_bits(&format_float, bits >> 23 & 0xff, bits & 0x7fffff, buffer + sign);
 }
