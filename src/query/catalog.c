@@ -11,16 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Three caches. Keys are internal ids, which are never used again, so nothing in them ever becomes stale: what was
- * replaced is just not asked for any more. */
+/* Caches. Keys are internal ids, which are never used again, so nothing in them ever becomes stale: what was replaced
+ * is just not asked for any more. What has a name is found by the name and the number of the store's writes. */
 struct catalog {
     struct store *store;
     model_decoder *decode;
     const struct limits *limits;
     struct cache *models, *versions, *tables;
+    struct cache *named; /* holds models */
 };
 
-enum { KEY_MAX = 64 };
+enum { KEY_MAX = 64, MODEL_NAME_MAX = 64, NAMED_KEY_MAX = MODEL_NAME_MAX + 24 };
 
 struct loaded_version {
     struct store_version record;
@@ -58,6 +59,21 @@ static void end_table(void *value)
     free(t);
 }
 
+/* A record as the store had it after some number of writes, with its model. */
+struct named_model {
+    struct catalog *catalog;
+    struct store_model record;
+    struct cache_entry *model;
+};
+
+static void end_named(void *value)
+{
+    struct named_model *n = value;
+    cache_release(n->catalog->models, n->model);
+    store_model_clear(&n->record);
+    free(n);
+}
+
 err_code catalog_new(struct store *s, model_decoder *decode, const struct limits *limits, struct catalog **ret,
                      struct error *err)
 {
@@ -74,6 +90,9 @@ err_code catalog_new(struct store *s, model_decoder *decode, const struct limits
     if (code == ERR_ok) {
         code = cache_new(memory / 4, end_table, &c->tables, err);
     }
+    if (code == ERR_ok) {
+        code = cache_new(memory / 256, end_named, &c->named, err);
+    }
     if (code != ERR_ok) {
         catalog_free(c);
         return code;
@@ -85,6 +104,7 @@ err_code catalog_new(struct store *s, model_decoder *decode, const struct limits
 void catalog_free(struct catalog *c)
 {
     if (c) {
+        cache_free(c->named);
         cache_free(c->models);
         cache_free(c->versions);
         cache_free(c->tables);
@@ -117,40 +137,70 @@ static err_code load_model(void *context, void **ret_value, size_t *ret_bytes, s
     return ERR_ok;
 }
 
-/* Takes the record over, also on failure. */
-static err_code hold_model(struct catalog *c, struct store_model *record, struct held_model *ret, struct error *err)
+struct naming {
+    struct catalog *catalog;
+    const char *name; /* NULL: by id */
+    int64_t id;
+};
+
+static err_code load_named(void *context, void **ret_value, size_t *ret_bytes, struct error *err)
 {
+    const struct naming *naming = context;
+    struct catalog *c = naming->catalog;
     char key[KEY_MAX];
-    snprintf(key, sizeof key, "%" PRId64, record->id);
-    struct model_loading loading = {.catalog = c, .spec = record->spec};
-    struct cache_entry *entry = NULL;
-    err_code code = cache_hold(c->models, key, load_model, &loading, &entry, err);
+    struct named_model *n = calloc(1, sizeof *n);
+    if (!n)
+        return error_set(err, ERR_out_of_memory, NULL);
+    n->catalog = c;
+    err_code code = naming->name ? store_model_get(c->store, naming->name, &n->record, err)
+                                 : store_model_get_id(c->store, naming->id, &n->record, err);
+    if (code == ERR_ok) {
+        struct model_loading loading = {.catalog = c, .spec = n->record.spec};
+        snprintf(key, sizeof key, "%" PRId64, n->record.id);
+        code = cache_hold(c->models, key, load_model, &loading, &n->model, err);
+    }
     if (code != ERR_ok) {
-        store_model_clear(record);
+        end_named(n);
         return code;
     }
-    *ret = (struct held_model){.record = *record, .model = cache_value(entry), .entry = entry};
+    *ret_value = n;
+    *ret_bytes = sizeof *n + strlen(n->record.spec);
     return ERR_ok;
+}
+
+/* `key` is what `naming` names, and the store's number of writes: after another write the store is asked again. */
+static err_code hold_model(struct naming *naming, const char *key, struct held_model *ret, struct error *err)
+{
+    struct cache_entry *entry = NULL;
+    err_code code = cache_hold(naming->catalog->named, key, load_named, naming, &entry, err);
+    if (code == ERR_ok) {
+        const struct named_model *n = cache_value(entry);
+        *ret = (struct held_model){.record = n->record, .model = cache_value(n->model), .entry = entry};
+    }
+    return code;
 }
 
 err_code catalog_hold_model(struct catalog *c, const char *name, struct held_model *ret, struct error *err)
 {
-    struct store_model record = {0};
-    err_code code = store_model_get(c->store, name, &record, err);
-    return code == ERR_ok ? hold_model(c, &record, ret, err) : code;
+    struct naming naming = {.catalog = c, .name = name};
+    char key[NAMED_KEY_MAX];
+    if (strlen(name) > MODEL_NAME_MAX)
+        return error_set(err, ERR_not_found, "there is no model '%s'", name);
+    snprintf(key, sizeof key, "%" PRIu64 " %s", store_writes(c->store), name);
+    return hold_model(&naming, key, ret, err);
 }
 
 err_code catalog_hold_model_id(struct catalog *c, int64_t id, struct held_model *ret, struct error *err)
 {
-    struct store_model record = {0};
-    err_code code = store_model_get_id(c->store, id, &record, err);
-    return code == ERR_ok ? hold_model(c, &record, ret, err) : code;
+    struct naming naming = {.catalog = c, .id = id};
+    char key[NAMED_KEY_MAX];
+    snprintf(key, sizeof key, "%" PRIu64 "#%" PRId64, store_writes(c->store), id);
+    return hold_model(&naming, key, ret, err);
 }
 
 void catalog_release_model(struct catalog *c, struct held_model *m)
 {
-    cache_release(c->models, m->entry);
-    store_model_clear(&m->record);
+    cache_release(c->named, m->entry);
     *m = (struct held_model){0};
 }
 

@@ -15,7 +15,8 @@ typedef err_code model_decoder(const char *spec, const struct limits *limits, st
 struct catalog;
 
 struct held_model {
-    struct store_model record; /* as of the moment it was held: `version` is the newest then */
+    struct store_model
+        record; /* as of the moment it was held: `version` is the newest then; its strings are borrowed */
     const struct model *model;
     struct cache_entry *entry;
 };

@@ -159,6 +159,11 @@ err_code store_open(const char *path, struct store **ret, struct error *err)
 }
 
 /* The writer's connection is closed last: it copies the log into the database and removes it. */
+uint64_t store_writes(const struct store *s)
+{
+    return writer_count(s->writer);
+}
+
 void store_close(struct store *s)
 {
     if (!s)

@@ -21,6 +21,9 @@ struct store;
  * starts the writer. */
 err_code store_open(const char *path, struct store **ret, struct error *err);
 void store_close(struct store *s); /* ends the writer after what is queued; NULL is fine */
+/* Grows with every write, before that is answered: whatever was read after the count was looked at is still so as long
+ * as the count is the same. */
+uint64_t store_writes(const struct store *s);
 /* The descriptor of a file for deaths of the process: who dies by a job writes the job's id and a newline there. The
  * next store_open counts them; a job that did it three times without a checkpoint in between fails with `crashed`. */
 int store_deaths(const struct store *s);

@@ -1,6 +1,7 @@
 #include "store/writer.h"
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct call {
@@ -13,7 +14,8 @@ struct call {
 };
 
 struct writer {
-    struct db *db; /* the thread's alone */
+    atomic_uint_least64_t count; /* of transactions */
+    struct db *db;               /* the thread's alone */
     pthread_t thread;
     pthread_mutex_t mutex;   /* guards what follows, and the calls while they are queued */
     pthread_cond_t wanted;   /* there is a call, or the end */
@@ -109,8 +111,10 @@ static void *serve(void *context)
     struct writer *w = context;
     for (struct call *group = take_group(w); group; group = take_group(w)) {
         struct call *next = group;
-        while (next)
+        while (next) {
             next = run_transaction(w->db, next);
+            atomic_fetch_add(&w->count, 1);
+        }
         call_after(w);
         answer(w, group);
     }
@@ -181,6 +185,11 @@ err_code writer_run(struct writer *w, write_fn *run, void *context, struct error
         (void)pthread_cond_wait(&w->answered, &w->mutex);
     (void)pthread_mutex_unlock(&w->mutex);
     return call.code;
+}
+
+uint64_t writer_count(const struct writer *w)
+{
+    return atomic_load(&w->count);
 }
 
 void writer_after(struct writer *w, after_fn *after, void *context)

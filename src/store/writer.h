@@ -22,6 +22,9 @@ typedef err_code write_fn(struct db *db, void *context, struct error *err);
  * context counts only if ERR_ok comes back. */
 err_code writer_run(struct writer *w, write_fn *run, void *context, struct error *err);
 
+/* Transactions so far. It grows after each, before its calls are answered. */
+uint64_t writer_count(const struct writer *w);
+
 /* Has `after` called on the writer's thread after each group of calls, before they are answered, outside transactions.
  * When this returns, the one before is not called any more. NULL: none. */
 typedef void after_fn(struct db *db, void *context);

@@ -97,6 +97,40 @@ static void what_is_held_outlives_what_replaces_it(void **state)
     end(&f);
 }
 
+/* What was found by name is kept, but not beyond the next write. */
+static void what_is_written_is_seen_at_once(void **state)
+{
+    struct fixture f;
+    struct tensor **initial = NULL;
+    struct held_model none = {0};
+    struct error err = {0};
+    int64_t version = 0;
+    (void)state;
+    begin(&f);
+    put(&f, first_spec, false);
+    struct held_model m = hold(&f), again = hold(&f);
+    assert_ptr_equal(m.record.spec, again.record.spec);
+    catalog_release_model(f.catalog, &again);
+    assert_ok(model_initial(m.model, &initial, &err), &err);
+    for (int64_t i = 2; i < 5; i++) {
+        assert_ok(catalog_add_version(f.catalog, &m, initial, &version, &err), &err);
+        again = hold(&f);
+        assert_int_equal(again.record.version, i);
+        assert_ptr_equal(again.model, m.model);
+        catalog_release_model(f.catalog, &again);
+        assert_ok(catalog_hold_model_id(f.catalog, m.record.id, &again, &err), &err);
+        assert_int_equal(again.record.version, i);
+        catalog_release_model(f.catalog, &again);
+    }
+    assert_ok(store_model_delete(f.small.store, "m", false, &err), &err);
+    assert_int_equal(catalog_hold_model(f.catalog, "m", &none, NULL), ERR_not_found);
+    assert_int_equal(catalog_hold_model_id(f.catalog, m.record.id, &none, NULL), ERR_not_found);
+    assert_int_equal(m.record.version, 1);
+    tensors_free(initial, 2);
+    catalog_release_model(f.catalog, &m);
+    end(&f);
+}
+
 static void the_first_version_is_as_initialised(void **state)
 {
     struct fixture f;
@@ -208,6 +242,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_model_is_put_and_held),
         cmocka_unit_test(what_is_held_outlives_what_replaces_it),
+        cmocka_unit_test(what_is_written_is_seen_at_once),
         cmocka_unit_test(the_first_version_is_as_initialised),
         cmocka_unit_test(parameters_come_back_as_they_were_put),
         cmocka_unit_test(a_spec_that_cannot_be_read_is_a_bug),
