@@ -1,11 +1,15 @@
 #include "base/cores.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { NICER = 5 };
 
 int cores_of_quota(const char *text)
 {
@@ -67,4 +71,15 @@ int cores_count(void)
         cores = CPU_COUNT(&set);
     const int most = quota();
     return most > 0 && most < cores ? most : cores;
+}
+
+void cores_give_way(void)
+{
+    const struct sched_param none = {0};
+    /* Of a thread, not the process: on Linux both calls take its id, and 0 is who calls. */
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    errno = 0;
+    const int nice = getpriority(PRIO_PROCESS, 0);
+    if (errno == 0)
+        (void)setpriority(PRIO_PROCESS, 0, nice + NICER);
 }

@@ -1,4 +1,5 @@
 #include "work/work.h"
+#include "base/cores.h"
 #include "base/log.h"
 #include "work/deaths.h"
 #include "work/worker.h"
@@ -59,6 +60,7 @@ static void *run_worker(void *context)
 {
     struct thread_of_work *t = context;
     struct work *w = t->work;
+    cores_give_way(); /* requests are answered first */
     while (!atomic_load(&w->stopping)) {
         unsigned long seen = wakings_now(w);
         struct store_job job = {0};

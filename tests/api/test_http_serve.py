@@ -132,6 +132,28 @@ def test_it_starts_and_stops_again_and_again(start, tmp_path):
 # ---------------------------------------------------------------- clients
 
 
+def standings(pid):
+    """(policy, nice) of each thread of a process."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        found.append((int(fields[38]), int(fields[16])))
+    return found
+
+
+def test_threads_that_train_let_the_others_go_first(start):
+    own = start("--workers", "3")
+    usual = (os.sched_getscheduler(own.process.pid), os.getpriority(os.PRIO_PROCESS, own.process.pid))
+    giving_way = (os.SCHED_BATCH, min(usual[1] + 5, 19))
+    for _ in range(100):
+        if standings(own.process.pid).count(giving_way) == 3:
+            break
+        time.sleep(0.05)
+    assert standings(own.process.pid).count(giving_way) == 3
+    assert set(standings(own.process.pid)) == {usual, giving_way}
+
+
 def test_64_connections_at_once(server):
     def ask(_):
         with RawConnection(server.host, server.port, timeout=60) as connection:
