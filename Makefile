@@ -278,11 +278,11 @@ $(FOLDERS:%=unit-%):
 
 # ---------------------------------------------------------------- targets for tests
 
-TESTS := test-unit test-ops test-api layers test-docker
+TESTS := test-unit test-ops test-api test-crash layers test-docker
 MORE_TESTS := test-programs test-mutate test-tsan test-clang test-isa-baseline test-isa-avx2
 
-.PHONY: test test-all ci test-unit test-ops test-programs test-mutate ops-table test-api test-docker test-tsan test-clang demo bench coverage
-test: ## install what is missing; unit, ops, API, layers, Docker; what is skipped is named, with the reason
+.PHONY: test test-all ci test-unit test-ops test-programs test-mutate ops-table test-api test-crash test-docker test-tsan test-clang demo bench coverage
+test: ## install what is missing; unit, ops, API, a short crash run, layers, Docker; what is skipped is named, with the reason
 	@.ci/install build run test demo
 	+@.ci/test $(TESTS)
 
@@ -313,6 +313,9 @@ test-mutate: ## mutants of every derivative rule and composite; each must be kil
 
 test-api: all ## a real server on a free port, driven by pytest
 	GRADD=$(abspath $(OUT)/gradd) $(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/api
+
+test-crash: all ## kill -9 at random instants, restart, compare with a run that nobody killed; ROUNDS=50, SEED=
+	@GRADD=$(abspath $(OUT)/gradd) ROUNDS=$(ROUNDS) SEED=$(SEED) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/crash/crash.py
 
 test-docker: ## the image and its integration tests, where a container engine answers
 	@if docker info > /dev/null 2>&1; then docker/test.sh; else echo 'skipped: no container engine answers'; fi
