@@ -40,33 +40,51 @@ static bool is_digit(char c)
     return (unsigned char)(c - '0') < 10;
 }
 
-/* Eight digits at once, if they are; the bytes are compared and summed side by side in one word. */
-static bool scan_eight(const char *text, uint64_t *mantissa)
+/* The digits at the start of eight bytes, in one word, side by side: how many there are, and what they are worth. */
+static int scan_eight(const char *text, uint64_t *ret)
 {
     uint64_t word;
     memcpy(&word, text, sizeof word);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
-    const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
-    if (((word & high) | ((word + UINT64_C(0x0606060606060606)) & high) >> 4) != UINT64_C(0x3333333333333333))
-        return false;
-    word -= UINT64_C(0x3030303030303030);
+    /* A byte is a digit if its upper half is 3, and still is when 6 is added. The first that is not is right whatever
+     * the addition carries beyond it. */
+    const uint64_t upper = UINT64_C(0xf0f0f0f0f0f0f0f0), threes = UINT64_C(0x3030303030303030);
+    uint64_t others = ((word & upper) ^ threes) | (((word + UINT64_C(0x0606060606060606)) & upper) ^ threes);
+    int count = others == 0 ? 8 : __builtin_ctzll(others) / 8;
+    /* With zeros before them they are eight: pairs, fours, and the whole. (Twice half of the shift: it may be 64.) */
+    int half = 4 * (8 - count);
+    word = (word & UINT64_C(0x0f0f0f0f0f0f0f0f)) << half << half;
     word = word * 10 + (word >> 8);
-    word = ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
+    *ret = ((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064) +
             (word >> 16 & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001)) >>
            32;
-    *mantissa = *mantissa * 100000000 + word;
-    return true;
+    return count;
 }
 
 static const char *scan_digits(const char *at, const char *end, uint64_t *mantissa)
 {
-    while (end - at >= 8 && scan_eight(at, mantissa))
-        at += 8;
     for (; at < end && is_digit(*at); at++)
         *mantissa = *mantissa * 10 + (uint64_t)(*at - '0');
     return at;
+}
+
+/* The digits after a point: most have seven to nine, so sixteen bytes are looked at without asking whether the first
+ * eight were digits, which nobody could predict. */
+static const char *scan_fraction(const char *at, const char *end, uint64_t *mantissa)
+{
+    static const uint64_t power10[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    if (end - at < 16)
+        return scan_digits(at, end, mantissa);
+    uint64_t first, second;
+    int first_count = scan_eight(at, &first), second_count = scan_eight(at + 8, &second);
+    uint64_t whole = first_count == 8 ? UINT64_MAX : 0;
+    second &= whole;
+    second_count &= (int)whole;
+    *mantissa = (*mantissa * power10[first_count] + first) * power10[second_count] + second;
+    at += first_count + second_count;
+    return second_count == 8 ? scan_digits(at, end, mantissa) : at;
 }
 
 /* Past "e-12", whose exponent is added; NULL: it is not one. Of four digits at most. */
@@ -105,7 +123,7 @@ static const char *scan_number(const char *at, const char *end, double *ret)
     ptrdiff_t digits = at - whole;
     if (at < end && *at == '.') {
         const char *fraction = ++at;
-        at = scan_digits(at, end, &mantissa);
+        at = scan_fraction(at, end, &mantissa);
         if (at == fraction)
             return NULL;
         digits += at - fraction;
@@ -120,7 +138,8 @@ static const char *scan_number(const char *at, const char *end, double *ret)
         exponent <= EXACT_POWER) {
         double value = (double)mantissa;
         value = exponent < 0 ? value / power10[-exponent] : value * power10[exponent];
-        *ret = negative ? -value : value;
+        static const double signs[] = {1, -1};
+        *ret = value * signs[negative];
         return at;
     }
     size_t length = (size_t)(at - start);
@@ -159,17 +178,46 @@ struct scanning {
     size_t brackets;          /* that were opened */
 };
 
-static void skip_space(struct scanning *s)
+static const char *past_space(const char *at, const char *end)
 {
-    while (s->at < s->end && (*s->at == ' ' || *s->at == '\n' || *s->at == '\r' || *s->at == '\t'))
-        s->at++;
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+        at++;
+    return at;
 }
 
-/* Opens brackets up to the next number, and takes that. */
-static enum found scan_value(struct scanning *s)
+static void skip_space(struct scanning *s)
+{
+    s->at = past_space(s->at, s->end);
+}
+
+/* One question, not two: signs can't be predicted. */
+static bool begins_number(const char *at, const char *end)
+{
+    return at < end && (is_digit(*at) | (*at == '-'));
+}
+
+/* Numbers with commas between them, from `at` on, where there is one; counts them. Past the last and the space behind
+ * it; NULL: one is wrong. */
+static const char *scan_numbers(struct lifted *l, const char *at, const char *end, int64_t *count)
+{
+    do {
+        double value;
+        at = scan_number(at, end, &value);
+        if (!at || !add_number(l, value))
+            return NULL;
+        ++*count;
+        at = past_space(at, end);
+        if (at == end || *at != ',')
+            return at;
+        at = past_space(at + 1, end);
+    } while (begins_number(at, end));
+    return NULL;
+}
+
+/* Opens brackets up to the next number, and takes that with those that follow it in the innermost array. */
+static enum found scan_values(struct scanning *s)
 {
     enum found unclean = s->rank > 0 ? FOUND_UNCLEAN : FOUND_OTHER;
-    double value;
     for (; s->at < s->end && *s->at == '['; skip_space(s)) {
         if (s->depth == RANK_MAX)
             return unclean;
@@ -179,23 +227,19 @@ static enum found scan_value(struct scanning *s)
             s->sizes[s->depth] = -1;
         s->counts[s->depth++] = 0;
     }
-    if (s->at == s->end || (!is_digit(*s->at) && *s->at != '-'))
+    if (!begins_number(s->at, s->end))
         return unclean;
     if (s->rank == 0)
         s->rank = s->depth;
     if (s->depth != s->rank)
         return FOUND_UNCLEAN;
-    s->at = scan_number(s->at, s->end, &value);
-    if (!s->at || !add_number(s->lifted, value))
-        return FOUND_UNCLEAN;
-    s->counts[s->depth - 1]++;
-    return FOUND_ARRAY;
+    s->at = scan_numbers(s->lifted, s->at, s->end, &s->counts[s->depth - 1]);
+    return s->at ? FOUND_ARRAY : FOUND_UNCLEAN;
 }
 
-/* Closes brackets behind a value, up to a comma, or to the end of the whole; false: something else is there. */
+/* Closes brackets behind values, up to a comma, or to the end of the whole; false: something else is there. */
 static bool scan_close(struct scanning *s)
 {
-    skip_space(s);
     while (s->depth > 0 && s->at < s->end && *s->at == ']') {
         int axis = --s->depth;
         if (s->sizes[axis] >= 0 && s->sizes[axis] != s->counts[axis])
@@ -220,7 +264,7 @@ static bool scan_close(struct scanning *s)
 static enum found scan_array(struct scanning *s)
 {
     do {
-        enum found found = scan_value(s);
+        enum found found = scan_values(s);
         if (found != FOUND_ARRAY)
             return found;
         if (!scan_close(s))

@@ -91,8 +91,8 @@ static bool wants_exponent(int count, int point)
     return with < without;
 }
 
-/* Writes the number so that it ends before `end`; returns where it starts. */
-static char *write_digits(uint64_t number, char *end)
+/* Writes the number so that it ends before `end`. */
+static void write_digits(uint64_t number, char *end)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142"
                                 "43444546474849505152535455565758596061626364656667686970717273747576777879808182838485"
@@ -100,53 +100,85 @@ static char *write_digits(uint64_t number, char *end)
     for (; number >= 100; number /= 100)
         memcpy(end -= 2, pairs + 2 * (number % 100), 2);
     if (number >= 10)
-        memcpy(end -= 2, pairs + 2 * number, 2);
+        memcpy(end - 2, pairs + 2 * number, 2);
     else
-        *--end = (char)('0' + number);
+        end[-1] = (char)('0' + number);
+}
+
+/* 1 for 0. */
+static int count_digits(uint64_t number)
+{
+    static const uint64_t reached[] = {0,
+                                       UINT64_C(10),
+                                       UINT64_C(100),
+                                       UINT64_C(1000),
+                                       UINT64_C(10000),
+                                       UINT64_C(100000),
+                                       UINT64_C(1000000),
+                                       UINT64_C(10000000),
+                                       UINT64_C(100000000),
+                                       UINT64_C(1000000000),
+                                       UINT64_C(10000000000),
+                                       UINT64_C(100000000000),
+                                       UINT64_C(1000000000000),
+                                       UINT64_C(10000000000000),
+                                       UINT64_C(100000000000000),
+                                       UINT64_C(1000000000000000),
+                                       UINT64_C(10000000000000000),
+                                       UINT64_C(100000000000000000),
+                                       UINT64_C(1000000000000000000),
+                                       UINT64_C(10000000000000000000)};
+    int least = log10_of_power2(63 - __builtin_clzll(number | 1)); /* of the power of two that it reaches */
+    return least + 1 + (number >= reached[least + 1]);
+}
+
+/* "1.25e-9": in the place of the first digit and the point stands the first digit, written one too far right. */
+static char *layout_exponent(uint64_t digits, int count, int power, char *out)
+{
+    char *end = out + 1 + count;
+    write_digits(digits, end);
+    out[0] = out[1];
+    out[1] = '.';
+    if (count == 1)
+        end = out + 1;
+    *end++ = 'e';
+    if (power < 0)
+        *end++ = '-';
+    end += count_digits((uint64_t)abs(power));
+    write_digits((uint64_t)abs(power), end);
     return end;
 }
 
 static size_t layout(struct shortest s, char *out)
 {
-    char buffer[24], *end = buffer + sizeof buffer;
     for (; s.digits != 0 && s.digits % 10 == 0; s.exponent++)
         s.digits /= 10;
-    const char *digits = write_digits(s.digits, end);
-    int count = (int)(end - digits);
+    int count = count_digits(s.digits);
     int point = count + s.exponent; /* digits before the point */
-    char *at = out;
+    char *end;
     if (wants_exponent(count, point)) {
-        *at++ = digits[0];
-        if (count > 1) {
-            *at++ = '.';
-            memcpy(at, digits + 1, (size_t)count - 1);
-            at += count - 1;
-        }
-        *at++ = 'e';
-        if (point < 1)
-            *at++ = '-';
-        const char *power = write_digits((uint64_t)abs(point - 1), end);
-        memcpy(at, power, (size_t)(end - power));
-        at += end - power;
-    } else if (point > 0) {
-        int whole = count < point ? count : point;
-        memcpy(at, digits, (size_t)whole);
-        memset(at + whole, '0', (size_t)(point - whole));
-        at += point;
-        if (count > point) {
-            *at++ = '.';
-            memcpy(at, digits + point, (size_t)(count - point));
-            at += count - point;
-        }
+        end = layout_exponent(s.digits, count, point - 1, out);
+    } else if (point <= 0) {
+        *out = '0';
+        out[1] = '.';
+        for (int i = point; i < 0; i++)
+            out[2 - point + i] = '0';
+        end = out + 2 - point + count;
+        write_digits(s.digits, end);
+    } else if (point >= count) {
+        end = out + point;
+        write_digits(s.digits, out + count);
+        for (int i = count; i < point; i++)
+            out[i] = '0';
     } else {
-        memcpy(at, "0.", 2);
-        memset(at + 2, '0', (size_t)-point);
-        at += 2 - point;
-        memcpy(at, digits, (size_t)count);
-        at += count;
+        end = out + 1 + count;
+        write_digits(s.digits, end);
+        for (int i = 0; i < point; i++)
+            out[i] = out[i + 1];
+        out[point] = '.';
     }
-    *at = '\0';
-    return (size_t)(at - out);
+    *end = '\0';
+    return (size_t)(end - out);
 }
 
 /* m * 2^e; without sign. */
