@@ -227,16 +227,19 @@ static err_code find_route(struct exchange *x, bool *ret_done, struct error *err
         *ret_done = true;
         return ERR_ok;
     }
+    if (!route_find(&x->uri, r->method, &r->route, r->arguments, NULL))
+        return no_such_path(r, err);
+    if (r->route != NULL)
+        return ERR_ok;
     struct text allow = {0};
     err_code code = ERR_ok;
-    if (!route_find(&x->uri, r->method, &r->route, r->arguments, &allow)) {
-        code = no_such_path(r, err);
-    } else if (allow.failed) {
+    (void)route_find(&x->uri, r->method, &r->route, r->arguments, &allow);
+    if (allow.failed) {
         code = error_set(err, ERR_out_of_memory, "there is no memory for the answer");
     } else if (options) {
         answer_options(x, allow.data);
         *ret_done = true;
-    } else if (r->route == NULL) {
+    } else {
         reply_header(&x->reply, "Allow", "%s", allow.data);
         code = error_set(err, ERR_method_not_allowed, "%.40s is not allowed here; the path knows %s", r->method,
                          allow.data);

@@ -104,7 +104,7 @@ void put_string(struct json *j, const char *value)
 void put_whole(struct json *j, int64_t value)
 {
     separate(j);
-    text_printf(j->text, "%lld", (long long)value);
+    text_whole(j->text, value);
 }
 
 /* Writes an element of a tensor; room for NUMBER_TEXT_MAX bytes. */

@@ -69,18 +69,22 @@ const size_t route_count = sizeof routes / sizeof *routes;
 static bool path_matches(const char *path, const struct uri *uri, char *arguments[PATH_ARGUMENTS_MAX])
 {
     size_t argument_count = 0;
-    const char *rest = path + 1;
+    const char *rest = path;
     for (size_t i = 0; i < uri->segment_count; i++) {
-        if (i >= URI_SEGMENTS_MAX || rest == NULL)
+        if (i >= URI_SEGMENTS_MAX || *rest++ != '/')
             return false;
-        size_t length = strcspn(rest, "/");
-        if (*rest == '{')
+        const char *segment = uri->segments[i];
+        if (*rest == '{') {
             arguments[argument_count++] = uri->segments[i];
-        else if (strlen(uri->segments[i]) != length || memcmp(uri->segments[i], rest, length) != 0)
+            rest = strchr(rest, '}') + 1;
+            continue;
+        }
+        for (; *segment != '\0' && *segment == *rest; segment++)
+            rest++;
+        if (*segment != '\0' || (*rest != '/' && *rest != '\0'))
             return false;
-        rest = rest[length] == '/' ? rest + length + 1 : NULL;
     }
-    return rest == NULL;
+    return *rest == '\0' && uri->segment_count > 0;
 }
 
 static void allow_method(struct text *allow, const char *method)

@@ -55,6 +55,18 @@ void text_putc(struct text *t, char c)
     text_add(t, &c, 1);
 }
 
+void text_whole(struct text *t, int64_t value)
+{
+    char buffer[24], *end = buffer + sizeof buffer, *at = end;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do
+        *--at = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (value < 0)
+        *--at = '-';
+    text_add(t, at, (size_t)(end - at));
+}
+
 void text_printf(struct text *t, const char *format, ...)
 {
     va_list arguments;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *data; /* owned; NUL-terminated once anything was added, else NULL */
@@ -15,6 +16,7 @@ struct text {
 void text_add(struct text *t, const char *bytes, size_t length);
 void text_puts(struct text *t, const char *string);
 void text_putc(struct text *t, char c);
+void text_whole(struct text *t, int64_t value); /* decimal */
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *text_take(struct text *t); /* hands over the bytes ("" if none) and empties t; NULL if failed */
 void text_clear(struct text *t);

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -22,19 +21,48 @@ static uint64_t next_stamp(void)
     return stamp;
 }
 
+/* Random bits, of which a thread asks the system for many at once. */
+static err_code draw(uint64_t *ret, struct error *err)
+{
+    enum { STOCK = 32 };
+    static _Thread_local uint64_t stock[STOCK];
+    static _Thread_local size_t left;
+    if (left == 0) {
+        ssize_t got;
+        do
+            got = getrandom(stock, sizeof stock, 0);
+        while (got < 0 && errno == EINTR);
+        if (got != (ssize_t)sizeof stock)
+            return error_set(err, ERR_internal, "the system has no random bytes: %s", strerror(errno));
+        left = STOCK;
+    }
+    *ret = stock[--left];
+    return ERR_ok;
+}
+
+/* The lowest digits of the number, in hexadecimal; a '-' after them. Returns where the next stands. */
+static char *put_hex(uint64_t number, int digits, char *out)
+{
+    for (int i = digits; i-- > 0; number >>= 4)
+        out[i] = "0123456789abcdef"[number & 15];
+    out[digits] = '-';
+    return out + digits + 1;
+}
+
 err_code uuid_new(char ret[UUID_TEXT_MAX], struct error *err)
 {
-    uint64_t random;
-    ssize_t got;
-    do
-        got = getrandom(&random, sizeof random, 0);
-    while (got < 0 && errno == EINTR);
-    if (got != (ssize_t)sizeof random)
-        return error_set(err, ERR_internal, "the system has no random bytes: %s", strerror(errno));
+    enum { VERSION = 7, VARIANT = 2 };
+    uint64_t random = 0;
+    err_code code = draw(&random, err);
+    if (code != ERR_ok)
+        return code;
     uint64_t stamp = next_stamp();
-    snprintf(ret, UUID_TEXT_MAX, "%08x-%04x-7%03x-%04x-%012llx", (unsigned)(stamp >> 28 & 0xFFFFFFFF),
-             (unsigned)(stamp >> 12 & 0xFFFF), (unsigned)(stamp & 0xFFF), (unsigned)(random >> 48 & 0x3FFF) | 0x8000U,
-             (unsigned long long)(random & 0xFFFFFFFFFFFF));
+    char *at = put_hex(stamp >> 28, 8, ret);
+    at = put_hex(stamp >> 12, 4, at);
+    at = put_hex(VERSION << 12 | (stamp & 0xfff), 4, at);
+    at = put_hex(VARIANT << 14 | (random >> 48 & 0x3fff), 4, at);
+    at = put_hex(random, 12, at);
+    at[-1] = '\0';
     return ERR_ok;
 }
 

@@ -81,18 +81,31 @@ void plans_free(struct plans *p)
 
 /* ---- the plan ---- */
 
+static void add_to_key(struct text *key, int64_t number)
+{
+    text_putc(key, ' ');
+    text_whole(key, number);
+}
+
 static char *plan_key(const struct question *q, const struct resolved *r, struct error *err)
 {
     struct text key = {0};
-    text_printf(&key, "%s %d %d %" PRId64 " %d%d%d%d%d", q->graph_key, (int)q->kind, (int)q->dtype, r->batch, q->trace,
-                q->cotangent != NULL, q->many, q->per_sample, q->symbolic);
-    for (size_t i = 0; i < q->of_count; i++) {
-        text_printf(&key, " %" PRIu32, r->of[i]);
-    }
-    text_puts(&key, " by");
-    for (size_t i = 0; i < q->wrt_count; i++) {
-        text_printf(&key, " %" PRIu32, r->wrt[i]);
-    }
+    const int64_t plain[] = {q->kind,
+                             q->dtype,
+                             r->batch,
+                             q->trace,
+                             q->cotangent != NULL,
+                             q->many,
+                             q->per_sample,
+                             q->symbolic,
+                             (int64_t)q->of_count};
+    text_puts(&key, q->graph_key);
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        add_to_key(&key, plain[i]);
+    for (size_t i = 0; i < q->of_count; i++)
+        add_to_key(&key, r->of[i]);
+    for (size_t i = 0; i < q->wrt_count; i++)
+        add_to_key(&key, r->wrt[i]);
     char *taken = text_take(&key);
     if (!taken) {
         error_set(err, ERR_out_of_memory, NULL);

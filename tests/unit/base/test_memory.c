@@ -37,6 +37,19 @@ static void arena_gives_zeroed_aligned_memory(void **state)
     arena_free(NULL);
 }
 
+static void whole_numbers_as_text(void **state)
+{
+    (void)state;
+    static const int64_t wholes[] = {0, -1, 10, INT64_MAX, INT64_MIN};
+    struct text t = {0};
+    for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++) {
+        text_whole(&t, wholes[i]);
+        text_putc(&t, ' ');
+    }
+    assert_string_equal(t.data, "0 -1 10 9223372036854775807 -9223372036854775808 ");
+    text_clear(&t);
+}
+
 static void text_grows(void **state)
 {
     (void)state;
@@ -214,6 +227,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(text_grows),
+        cmocka_unit_test(whole_numbers_as_text),
         cmocka_unit_test(names_are_found),
         cmocka_unit_test(guesses_are_near),
         cmocka_unit_test(shapes),

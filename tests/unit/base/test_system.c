@@ -113,6 +113,7 @@ static void uuids_are_ordered_and_unique(void **state)
             assert_int_equal(uuids[i][k][14], '7');
             assert_non_null(strchr("89ab", uuids[i][k][19]));
             assert_true(k == 0 || strcmp(uuids[i][k - 1], uuids[i][k]) < 0);
+            assert_true(k == 0 || strcmp(uuids[i][k - 1] + 24, uuids[i][k] + 24) != 0); /* the random part */
         }
     }
     /* Both are sorted: one walk through them finds what they share in their first 18 characters, the stamp. */
