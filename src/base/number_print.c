@@ -149,9 +149,10 @@ static char *layout_exponent(uint64_t digits, int count, int power, char *out)
     return end;
 }
 
+/* Of digits that are not 0. */
 static size_t layout(struct shortest s, char *out)
 {
-    for (; s.digits != 0 && s.digits % 10 == 0; s.exponent++)
+    for (; s.digits % 10 == 0; s.exponent++)
         s.digits /= 10;
     int count = count_digits(s.digits);
     int point = count + s.exponent; /* digits before the point */
@@ -159,10 +160,7 @@ static size_t layout(struct shortest s, char *out)
     if (wants_exponent(count, point)) {
         end = layout_exponent(s.digits, count, point - 1, out);
     } else if (point <= 0) {
-        *out = '0';
-        out[1] = '.';
-        for (int i = point; i < 0; i++)
-            out[2 - point + i] = '0';
+        memcpy(out, "0.000", 5); /* three zeros at most: wants_exponent */
         end = out + 2 - point + count;
         write_digits(s.digits, end);
     } else if (point >= count) {
@@ -184,8 +182,12 @@ static size_t layout(struct shortest s, char *out)
 /* m * 2^e; without sign. */
 static size_t print(const struct format *f, uint64_t m, int e, char *out)
 {
-    if (m == 0 || (e <= 0 && e > -f->mantissa_bits && (m & ((UINT64_C(1) << -e) - 1)) == 0))
-        return layout((struct shortest){m == 0 ? 0 : m >> -e, 0}, out); /* whole, and all digits of it count */
+    if (m == 0) {
+        memcpy(out, "0", 2);
+        return 1;
+    }
+    if (e <= 0 && e > -f->mantissa_bits && (m & ((UINT64_C(1) << -e) - 1)) == 0)
+        return layout((struct shortest){m >> -e, 0}, out); /* whole, and all digits of it count */
     return layout(shorten(f, m, e), out);
 }
 

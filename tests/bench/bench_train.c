@@ -266,6 +266,8 @@ int main(int argc, char **argv)
         bench_gradients(&torch);
     if (strstr("query/hvp/tab", picked) != NULL)
         bench_hessian_product(&torch);
+    if (strstr("query/parts/seed", picked) != NULL)
+        bench_parts();
     child_end(&torch);
     bench_http(picked);
     return 0;

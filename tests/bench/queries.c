@@ -1,5 +1,7 @@
 #include "queries.h"
 
+#include "api/answers.h"
+#include "api/codec.h"
 #include "autodiff/gradient.h"
 #include "base/config.h"
 #include "engine/run.h"
@@ -279,4 +281,101 @@ void bench_hessian_product(struct child *torch)
     free_derivative(&product);
     free_derivative(&first);
     workload_unload(&loaded);
+}
+
+/* ---- the numbers of a gradient, beside computing it */
+
+struct parts {
+    struct text body;
+    const struct limits *limits;
+    struct asking *asking;
+    struct prepared *prepared;
+    struct answer answer;
+};
+
+static void read_body(void *context)
+{
+    const struct parts *p = context;
+    struct query_request request = {0};
+    struct error err = {0};
+    must(decode_query_request(p->body.data, p->body.length, FORM_GRADIENT, DTYPE_FLOAT32, p->limits, &request, &err),
+         "a body that is not read", &err);
+    query_request_clear(&request);
+}
+
+static double read_turn(void *context, int64_t count)
+{
+    return time_calls(read_body, context, count);
+}
+
+static void print_answer(void *context)
+{
+    const struct parts *p = context;
+    struct text text = {0};
+    struct json j = {.text = &text};
+    put_object(&j);
+    put_question_answer(&j, &p->asking->question, &p->answer, false);
+    put_object_end(&j);
+    text_clear(&text);
+}
+
+static double print_turn(void *context, int64_t count)
+{
+    return time_calls(print_answer, context, count);
+}
+
+/* {"inputs": {"X": [[...]], "y": [[...]]}} */
+static void write_body(struct text *to, const struct asking *a)
+{
+    struct json j = {.text = to};
+    put_object(&j);
+    put_key(&j, "inputs");
+    put_object(&j);
+    for (size_t i = 0; i < a->question.input_count; i++) {
+        float *values = random_floats(tensor_elements(a->values[i]), 1 + (uint32_t)i);
+        const struct tensor t = {.dtype = DTYPE_FLOAT32, .shape = a->values[i]->shape, .data = values};
+        put_key(&j, a->inputs[i].name);
+        put_tensor(&j, &t, false);
+        free(values);
+    }
+    put_object_end(&j);
+    put_object_end(&j);
+}
+
+static void bench_gradient_parts(const struct loaded *l, int64_t batch, const struct limits *limits)
+{
+    struct asking asking;
+    struct error err = {0};
+    asking_start(l, batch, limits, &asking);
+    struct parts parts = {.limits = limits, .asking = &asking};
+    write_body(&parts.body, &asking);
+    must(question_prepare(asking.plans, &asking.question, &parts.prepared, &err), "no plan of a question", &err);
+    must(prepared_run(parts.prepared, NULL, &parts.answer, &err), "no answer", &err);
+    struct contestant by[] = {{.turn = read_turn, .context = &parts},
+                              {.turn = ask_turn, .context = &asking},
+                              {.turn = print_turn, .context = &parts}};
+    rounds(by, sizeof by / sizeof *by, SECONDS, WINDOW_US);
+    printf("{\"bench\":\"query/parts/%s/%lld\",\"body_bytes\":%zu", l->workload->name, (long long)batch,
+           parts.body.length);
+    print_us("reading_us", by[0].us);
+    print_us("computing_us", by[1].us);
+    print_us("printing_us", by[2].us);
+    puts("}");
+    answer_clear(&parts.answer);
+    prepared_free(parts.prepared);
+    text_clear(&parts.body);
+    asking_end(&asking);
+}
+
+void bench_parts(void)
+{
+    struct loaded loaded;
+    struct config config;
+    struct error err = {0};
+    must(config_read(0, NULL, &config, &err), "no limits", &err);
+    must(workload_load(workload_find("seed"), &loaded, &err), "seed", &err);
+    bench_gradient_parts(&loaded, 1, &config.limits);
+    bench_gradient_parts(&loaded, loaded.workload->batch, &config.limits);
+    workload_unload(&loaded);
+    config_clear(&config);
 }

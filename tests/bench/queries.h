@@ -11,4 +11,8 @@ void bench_gradients(struct child *torch);
 /* The Hessian of tab's cost times a vector: the gradient of (gradient . v), beside the gradient alone. A line. */
 void bench_hessian_product(struct child *torch);
 
+/* Of the gradient of seed's cost: reading its body, the whole question, and printing its answer. A line for batch 1 and
+ * one for 32. */
+void bench_parts(void);
+
 #endif
