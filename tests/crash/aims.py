@@ -183,7 +183,7 @@ class Aims:
 
     def submit(self):
         ledger, finished = self.life.ledger, self.life.finished("succeeded")
-        makers = [lambda: ledger.submit(self.life.next_kind())]
+        makers = [lambda: self.life.order(self.life.next_kind())]
         if finished:
             identity = self.rng.choice(finished)
             makers += [lambda: ledger.verify(identity), lambda: ledger.fork(identity)]

@@ -57,7 +57,6 @@ class Ledger:
         self.jobs = {}  # {id: Job}
         self.gone = set()  # paths
         self.points_read = 0
-        self.claims_gone = 0  # attempts but the first, of jobs that were deleted
 
     # ---- being told ----
 
@@ -91,15 +90,20 @@ class Ledger:
         self.gone.add(path)
         self.resources.pop(path, None)
         self.versions = {key: digest for key, digest in self.versions.items() if key[0] != path}
-        of_model = [i for i, job in self.jobs.items() if path == "/v1/models/" + job.body["model"]]
-        for identity in [*of_model, path.rpartition("/")[2]]:
-            if identity in self.jobs:
-                self.gone.add(f"/v1/jobs/{identity}")
-                self.claims_gone += max(0, self.jobs.pop(identity).body["attempts"] - 1)
+        for identity in self.of_path(path):
+            self.gone.add(f"/v1/jobs/{identity}")
+            del self.jobs[identity]
 
     def spare(self):
         """Paths of what was made only to be deleted."""
         return [path for path in self.resources if path.rpartition("/")[2].startswith(("upload-", "model-"))]
+
+    def unfinished(self, model):
+        return [i for i, job in self.jobs.items() if job.body["model"] == model and not job.finished()]
+
+    def of_path(self, path):
+        """Ids of the jobs that go when what is there is deleted."""
+        return [i for i, job in self.jobs.items() if path in (f"/v1/jobs/{i}", "/v1/models/" + job.body["model"])]
 
     # ---- requests ----
 

@@ -1,18 +1,20 @@
 """The server that is killed, life after life, on one database."""
 import collections
 import hashlib
+import itertools
 import re
 import struct
 import time
 
 from conftest import Client, Server
-from kinds import BY_TIME
+from kinds import BY_TIME, WIDE
 from ledger import Ledger
 from reference import FINISHED, outcome, put_resources
 from remains import Remains, check_database, checkpoint_rows
 
 UNFINISHED = 4  # jobs that are kept going
 WORKERS = 6  # more than those: a job of urgency is claimed at once
+WIDE_VERSIONS = 12  # of a megabyte each
 FINISHED_KEPT = 10  # jobs; older ones are deleted
 WAIT_SECONDS = 60
 GOES_ON = re.compile(r"job (\S+) goes on from step (\d+)$", re.MULTILINE)
@@ -31,12 +33,14 @@ class Life:
         self.done = collections.Counter()  # kinds
         self.log_read = self.resumed = self.claimed_again = self.compared = self.staged = 0
         self.compared_jobs = set()
+        self.wide, self.numbers = None, itertools.count(1)
 
     # ---- living and dying ----
 
     def begin(self):
         self.start()
         self.ledger = Ledger(self.kinds, put_resources(self.client))
+        self.renew_wide()
         self.top_up()
 
     def start(self):
@@ -54,7 +58,10 @@ class Life:
         """Looks at what the dead server left, and holds it against what clients know; answers it."""
         before, remains = self.remains, Remains(self.database, self.folder)
         check_database(remains.copy)
+        deleting = self.ledger.of_path(self.pending.path) if self.pending and self.pending.method == "DELETE" else ()
         for identity, job in self.ledger.jobs.items():
+            if identity in deleting and identity not in remains.states:
+                continue
             assert identity in remains.states, f"{identity} was acknowledged and is gone"
             state, attempts, _ = remains.states[identity]
             told = job.body
@@ -110,13 +117,28 @@ class Life:
     def next_kind(self):
         return self.waiting.pop() if self.waiting else self.rng.choice([name for name in self.kinds if name != BY_TIME])
 
+    def order(self, kind, **changes):
+        """The request for a job of a kind; those of the wide model train the one that is in use now."""
+        model = self.wide if self.kinds[kind]["model"] == "wide" else self.kinds[kind]["model"]
+        return self.ledger.submit(kind, **{"model": model, **changes})
+
+    def renew_wide(self):
+        """Versions of the wide model pile up: another takes its place, and it goes when its jobs have ended."""
+        if self.wide is None or self.client.get(f"/v1/models/{self.wide}").json()["version"] > WIDE_VERSIONS:
+            self.wide = f"wide-{next(self.numbers)}"
+            self.perform(self.ledger.put("model", f"/v1/models/{self.wide}", json=WIDE))
+        for path in [path for path in self.ledger.resources if path.startswith("/v1/models/wide-")]:
+            name = path.rpartition("/")[2]
+            if name != self.wide and not self.ledger.unfinished(name):
+                self.perform(self.ledger.delete(path))
+
     def perform(self, request):
         request.told(self.ledger, request.send(self.client))
 
     def submit_now(self, kind, **changes):
         """A job that is claimed next; answers its id."""
         before = set(self.ledger.jobs)
-        self.perform(self.ledger.submit(kind, priority=50, **changes))
+        self.perform(self.order(kind, priority=50, **changes))
         return (set(self.ledger.jobs) - before).pop()
 
     def await_state(self, identity, *states):
@@ -136,7 +158,7 @@ class Life:
 
     def top_up(self):
         while len(self.of_state("queued", "running")) < UNFINISHED:
-            self.perform(self.ledger.submit(self.next_kind()))
+            self.perform(self.order(self.next_kind()))
 
     def tidy(self):
         """Deletes the oldest of what has piled up."""
@@ -144,6 +166,7 @@ class Life:
             self.perform(self.ledger.delete(f"/v1/jobs/{identity}"))
         for path in self.ledger.spare()[:-3]:
             self.perform(self.ledger.delete(path))
+        self.renew_wide()
 
     # ---- comparing ----
 
@@ -168,7 +191,7 @@ class Life:
 
     def check_digest(self, body):
         """The digest is that of the version's parameters, computed from their numbers."""
-        if body["version"] is None or body["model"] == "wide":
+        if body["version"] is None or body["model"].startswith(("wide", "model-")):
             return
         model = self.client.get(f"/v1/models/{body['model']}").json()
         answer = self.client.get(f"/v1/models/{body['model']}/parameters?version={body['version']}&tensors=flat")
@@ -183,7 +206,7 @@ class Life:
         self.start()
         self.settle()
         while self.waiting:
-            self.perform(self.ledger.submit(self.waiting.pop()))
+            self.perform(self.order(self.waiting.pop()))
         for identity in self.of_state("paused"):
             self.perform(self.ledger.act(identity, "resume"))
         end = time.monotonic() + WAIT_SECONDS
