@@ -263,6 +263,11 @@ sweep: $(SWEEP) ## worst errors of the elementary functions: JSON lines; STEP=1 
 sweep-numbers: $(NUMBERS) ## numbers to text and back against the C library: COUNT random ones of each kind
 	@$< $(COUNT)
 
+# A library that is loaded before a server's others, and sets its clock to another time.
+SHIFTED_CLOCK := $(OUT)/tests/clock/shift.so
+$(SHIFTED_CLOCK): tests/clock/shift.c $(OUT)/flags
+	@mkdir -p $(@D) && echo 'LD $@' && $(CC) $(CPP_FLAGS) -std=c17 -O2 -fPIC -shared $(WARN) -o $@ $<
+
 # Tests run under the sanitizers unless a variant was asked for.
 CHECK_VARIANT := $(if $(filter file,$(origin VARIANT)),asan,$(VARIANT))
 CHECK := +@$(MAKE) VARIANT=$(CHECK_VARIANT)
@@ -311,7 +316,7 @@ run-programs: $(OUT)/tests/ops/test_programs
 test-mutate: ## mutants of every derivative rule and composite; each must be killed by the cases of ops
 	+@$(MAKE) CC=gcc VARIANT=debug run-mutate
 
-test-api: all ## a real server on a free port, driven by pytest
+test-api: all $(SHIFTED_CLOCK) ## a real server on a free port, driven by pytest
 	GRADD=$(abspath $(OUT)/gradd) $(PYTHON) -m pytest -q -rs -p no:cacheprovider tests/api
 
 test-crash: all ## kill -9 at random instants, restart, compare with a run that nobody killed; ROUNDS=50, SEED=
@@ -366,7 +371,7 @@ coverage: ## lines of each source file that the unit and ops tests reach
 
 # ---------------------------------------------------------------- lint
 
-C_FILES := $(wildcard src/*.c src/*/*.c api/*.c tests/unit/*/*.c tests/ops/*.c tests/mutate/*.c tests/bench/*.c tests/accuracy/*.c)
+C_FILES := $(wildcard src/*.c src/*/*.c api/*.c tests/unit/*/*.c tests/ops/*.c tests/mutate/*.c tests/bench/*.c tests/accuracy/*.c tests/clock/*.c)
 H_FILES := $(wildcard src/*.h src/*/*.h api/*.h tests/unit/*.h tests/unit/*/*.h tests/ops/*.h tests/mutate/*.h tests/bench/*.h)
 SCRIPTS := $(shell grep -lsE '^\#!.*[/ ](ba|da)?sh( |$$)' .ci/* docker/* tests/* tests/*/*)
 JOBS := $(shell nproc)

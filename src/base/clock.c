@@ -1,6 +1,7 @@
 /* Time, by the system's clocks. */
 #include "base/clock.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -16,6 +17,17 @@ int64_t clock_monotonic(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Whoever asks first sets the difference to the monotonic clock. */
+int64_t clock_steady(void)
+{
+    static _Atomic int64_t difference;
+    const int64_t elapsed = clock_monotonic() / 1000000;
+    int64_t set = 0, first = clock_now() - elapsed;
+    if (atomic_compare_exchange_strong(&difference, &set, first))
+        set = first;
+    return elapsed + set;
 }
 
 const char *clock_text(int64_t milliseconds, char buffer[CLOCK_TEXT_MAX])

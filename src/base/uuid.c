@@ -4,20 +4,22 @@
 #include "base/clock.h"
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+static _Atomic uint64_t last_stamp;
 
 /* Milliseconds * 2^12 + count, greater than any that was handed out. When a millisecond's 4,096 are used up, or the
  * clock is set back, the number runs ahead of the clock (RFC 9562, section 6.2, method 1). */
 static uint64_t next_stamp(void)
 {
-    static _Atomic uint64_t last;
-    uint64_t before = atomic_load(&last), stamp;
+    uint64_t before = atomic_load(&last_stamp), stamp;
     do {
         stamp = (uint64_t)clock_now() << 12;
         if (stamp <= before)
             stamp = before + 1;
-    } while (!atomic_compare_exchange_weak(&last, &before, stamp));
+    } while (!atomic_compare_exchange_weak(&last_stamp, &before, stamp));
     return stamp;
 }
 
@@ -64,6 +66,17 @@ err_code uuid_new(char ret[UUID_TEXT_MAX], struct error *err)
     at = put_hex(random, 12, at);
     at[-1] = '\0';
     return ERR_ok;
+}
+
+void uuid_follow(const char *text)
+{
+    if (!uuid_valid(text))
+        return;
+    uint64_t stamp =
+        strtoull(text, NULL, 16) << 28 | strtoull(text + 9, NULL, 16) << 12 | strtoull(text + 15, NULL, 16);
+    uint64_t before = atomic_load(&last_stamp);
+    while (before < stamp && !atomic_compare_exchange_weak(&last_stamp, &before, stamp))
+        ;
 }
 
 bool uuid_valid(const char *text)

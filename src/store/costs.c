@@ -201,18 +201,23 @@ struct tail {
     int64_t last_step; /* of the last segment; -1: there is none */
     int64_t count;     /* points in it */
     bool scores;       /* it has them */
+    int64_t time;      /* of the last point written: none is earlier, also when the clock was set back */
 };
 
 static err_code find_tail(struct db *db, const char *job, struct tail *ret, struct error *err)
 {
-    struct query q = query_start(db, "SELECT last_step, count, scores IS NOT NULL FROM cost_segment WHERE job = :job"
-                                     " ORDER BY last_step DESC LIMIT 1");
+    struct query q = query_start(db, "SELECT last_step, count, scores IS NOT NULL, substr(points, -8) FROM cost_segment"
+                                     " WHERE job = :job ORDER BY last_step DESC LIMIT 1");
     query_text(&q, ":job", job);
-    struct tail tail = {.last_step = -1};
+    struct tail tail = {.last_step = -1, .time = INT64_MIN};
     if (query_row(&q)) {
         tail.last_step = column_integer(&q, -1);
         tail.count = column_integer(&q, 0);
         tail.scores = column_integer(&q, 0) != 0;
+        size_t size;
+        const void *time = column_bytes(&q, &size);
+        if (time && size == FIELD_BYTES)
+            tail.time = get_integer(time, 0);
     }
     err_code code = query_end(&q, err);
     if (code == ERR_ok)
@@ -250,21 +255,26 @@ static bool any_scores(const struct cost_point *points, size_t count)
     return false;
 }
 
-/* tail: of the segment that grows, or NULL. At most SEGMENT_POINTS. */
-static err_code pack_segment(const struct tail *tail, const struct cost_point *points, size_t count, struct packed *ret,
-                             struct error *err)
+/* grows: the tail's segment does. At most SEGMENT_POINTS. */
+static err_code pack_segment(struct tail *tail, bool grows, const struct cost_point *points, size_t count,
+                             struct packed *ret, struct error *err)
 {
-    const bool before = tail && tail->scores, scored = before || any_scores(points, count);
+    const bool before = grows && tail->scores, scored = before || any_scores(points, count);
     struct packed p = {.points = malloc(count * POINT_BYTES), .count = count};
-    p.missing_count = scored && tail && !before ? (size_t)tail->count : 0;
+    p.missing_count = scored && grows && !before ? (size_t)tail->count : 0;
     p.scores = scored ? malloc(count * SCORE_BYTES) : NULL;
     p.missing = p.missing_count > 0 ? malloc(p.missing_count * SCORE_BYTES) : NULL;
     if (!p.points || (scored && !p.scores) || (p.missing_count > 0 && !p.missing)) {
         packed_clear(&p);
         return error_set(err, ERR_out_of_memory, "no memory for points");
     }
-    for (size_t i = 0; i < count; i++)
-        pack(&points[i], p.points + i * POINT_BYTES);
+    for (size_t i = 0; i < count; i++) {
+        struct cost_point point = points[i];
+        if (point.time < tail->time)
+            point.time = tail->time;
+        tail->time = point.time;
+        pack(&point, p.points + i * POINT_BYTES);
+    }
     for (size_t i = 0; i < count && scored; i++)
         pack_scores(&points[i].scores, p.scores + i * SCORE_BYTES);
     for (size_t i = 0; i < p.missing_count; i++)
@@ -273,18 +283,18 @@ static err_code pack_segment(const struct tail *tail, const struct cost_point *p
     return ERR_ok;
 }
 
-/* Writes points to the end of the last segment, or with tail NULL into a new one. */
-static err_code write_segment(struct db *db, const char *job, const struct tail *tail, const struct cost_point *points,
-                              size_t count, struct error *err)
+/* Writes points to the end of the last segment, or into a new one. */
+static err_code write_segment(struct db *db, const char *job, struct tail *tail, bool grows,
+                              const struct cost_point *points, size_t count, struct error *err)
 {
     struct packed p = {0};
-    err_code code = pack_segment(tail, points, count, &p, err);
+    err_code code = pack_segment(tail, grows, points, count, &p, err);
     if (code != ERR_ok)
         return code;
-    struct query q = query_start(db, tail ? grow_segment : new_segment);
-    if (tail)
+    struct query q = query_start(db, grows ? grow_segment : new_segment);
+    if (grows)
         query_integer(&q, ":tail", tail->last_step);
-    if (tail && p.missing)
+    if (grows && p.missing)
         query_blob(&q, ":missing", p.missing, p.missing_count * SCORE_BYTES);
     query_text(&q, ":job", job);
     query_integer(&q, ":last_step", points[count - 1].step);
@@ -297,17 +307,17 @@ static err_code write_segment(struct db *db, const char *job, const struct tail 
     return code;
 }
 
-static err_code write_points(struct db *db, const char *job, const struct tail *tail, const struct cost_point *points,
+static err_code write_points(struct db *db, const char *job, struct tail *tail, const struct cost_point *points,
                              size_t count, struct error *err)
 {
-    const struct tail *grows = tail->last_step >= 0 && tail->count < FULL_ENOUGH ? tail : NULL;
+    bool grows = tail->last_step >= 0 && tail->count < FULL_ENOUGH;
     size_t room = SEGMENT_POINTS - (grows ? (size_t)tail->count : 0);
     err_code code = ERR_ok;
     for (size_t at = 0, taken; at < count && code == ERR_ok; at += taken) {
         taken = count - at < room ? count - at : room;
-        code = write_segment(db, job, grows, points + at, taken, err);
+        code = write_segment(db, job, tail, grows, points + at, taken, err);
         room = SEGMENT_POINTS;
-        grows = NULL;
+        grows = false;
     }
     return code;
 }

@@ -38,7 +38,8 @@ static err_code count_death(struct db *db, const char *id, struct error *err)
 static err_code fail_deadly(struct db *db, struct error *err)
 {
     struct query q = query_start(
-        db, "UPDATE job SET state = 'failed', finished_at = :now, error_code = 'crashed', revision = revision + 1,"
+        db, "UPDATE job SET state = 'failed', finished_at = max(:now, started_at), error_code = 'crashed', revision = "
+            "revision + 1,"
             " error_detail = 'the job brought the process down ' || deaths || ' times without a checkpoint in between'"
             " WHERE state = 'running' AND deaths >= :most");
     query_integer(&q, ":now", clock_now());

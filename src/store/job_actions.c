@@ -37,9 +37,9 @@ static err_code act(struct db *db, void *context, struct error *err)
     err_code code = check_action(db, r->id, r->action, &next, err);
     if (code != ERR_ok)
         return code;
-    struct query q =
-        query_start(db, "UPDATE job SET state = :state, finished_at = :finished_at, revision = revision + 1"
-                        " WHERE id = :id RETURNING " JOB_COLUMNS);
+    struct query q = query_start(
+        db, "UPDATE job SET state = :state, revision = revision + 1,"
+            " finished_at = max(:finished_at, coalesce(started_at, created_at)) WHERE id = :id RETURNING " JOB_COLUMNS);
     query_text(&q, ":id", r->id);
     query_text(&q, ":state", job_state_name(next));
     if (job_state_finished(next))

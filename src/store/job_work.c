@@ -16,7 +16,8 @@ static err_code claim(struct db *db, void *context, struct error *err)
 {
     struct claim *c = context;
     struct query q = query_start(
-        db, "UPDATE job SET state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, :now),"
+        db, "UPDATE job SET state = 'running', attempts = attempts + 1, started_at = coalesce(started_at, max(:now, "
+            "created_at)),"
             " revision = revision + 1"
             " WHERE id = (SELECT id FROM job INDEXED BY job_queue WHERE state = 'queued' ORDER BY priority DESC, id "
             "LIMIT 1)"
@@ -188,7 +189,7 @@ static err_code write_end(struct db *db, const struct news *n, const struct made
     const struct job_end *end = n->end;
     struct query q = query_start(
         db,
-        "UPDATE job SET state = :state, finished_at = :finished_at, version = :version,"
+        "UPDATE job SET state = :state, finished_at = max(:finished_at, started_at), version = :version,"
         " best_version = :best_version, stopped = :stopped, digest = :digest,"
         " same = CASE WHEN verifies IS NOT NULL THEN expected_digest = :digest AND NOT :other_history END, error_code "
         "= :error_code, error_detail = :error_detail,"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A key lives as long as what it made, and then for a day. */
+/* A key lives as long as what it made, and then for a day, which no jump of the clock shortens. */
 static const int64_t day = INT64_C(24) * 60 * 60 * 1000;
 
 static err_code check_found(const struct store_key *key, const char *request_digest, const struct key_made *made,
@@ -45,7 +45,7 @@ err_code key_find(struct db *db, const struct store_key *key, struct key_made *r
 static err_code purge(struct db *db, struct error *err)
 {
     struct query q = query_start(db, "DELETE FROM idempotency_key WHERE gone_at < :time");
-    query_integer(&q, ":time", clock_now() - day);
+    query_integer(&q, ":time", clock_steady() - day);
     return query_finish(&q, err);
 }
 
@@ -79,7 +79,7 @@ err_code key_drop_model(struct db *db, int64_t model_id, struct error *err)
     struct query q =
         query_start(db, "UPDATE idempotency_key SET model_id = NULL, gone_at = :now WHERE model_id = :model_id");
     query_integer(&q, ":model_id", model_id);
-    query_integer(&q, ":now", clock_now());
+    query_integer(&q, ":now", clock_steady());
     return query_finish(&q, err);
 }
 
@@ -87,6 +87,6 @@ err_code key_drop_job(struct db *db, const char *job, struct error *err)
 {
     struct query q = query_start(db, "UPDATE idempotency_key SET job = NULL, gone_at = :now WHERE job = :job");
     query_text(&q, ":job", job);
-    query_integer(&q, ":now", clock_now());
+    query_integer(&q, ":now", clock_steady());
     return query_finish(&q, err);
 }

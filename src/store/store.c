@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "base/uuid.h"
 #include "store/inside.h"
 #include "store/lock.h"
 #include "store/migrate.h"
@@ -99,6 +100,18 @@ static err_code recover(struct db *db, int deaths, struct error *err)
     return code;
 }
 
+/* Jobs that are made from now on sort after those that are there, whatever the clock says meanwhile. */
+static err_code follow_ids(struct db *db, struct error *err)
+{
+    struct query q = query_start(db, "SELECT max(id) FROM job");
+    char *last = query_row(&q) ? column_text(&q) : NULL;
+    err_code code = query_end(&q, err);
+    if (code == ERR_ok && last)
+        uuid_follow(last);
+    free(last);
+    return code;
+}
+
 static err_code open_writer(const char *name, int deaths, struct db **ret, struct error *err)
 {
     struct db *db = NULL;
@@ -107,6 +120,8 @@ static err_code open_writer(const char *name, int deaths, struct db **ret, struc
         code = migrate(db, migrations, migration_count, err);
     if (code == ERR_ok)
         code = recover(db, deaths, err);
+    if (code == ERR_ok)
+        code = follow_ids(db, err);
     if (code == ERR_ok)
         *ret = db;
     else
@@ -141,6 +156,7 @@ err_code store_open(const char *path, struct store **ret, struct error *err)
     if (!s)
         return error_set(err, ERR_out_of_memory, "no memory for the store");
     s->lock = s->deaths = -1;
+    (void)clock_steady(); /* the age of keys is told by it */
     char *name = NULL;
     err_code code = database_name(path, &name, err);
     if (code == ERR_ok)

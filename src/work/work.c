@@ -40,11 +40,21 @@ static void wake_all(struct work *w)
     pthread_mutex_unlock(&w->mutex);
 }
 
+static void start_waking(struct work *w)
+{
+    pthread_condattr_t monotonic;
+    pthread_mutex_init(&w->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
 /* Sleeps until something happened since `seen`; after a failed claim for a second at most. */
 static void sleep_until_woken(struct work *w, unsigned long seen, bool failed)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 1;
     pthread_mutex_lock(&w->mutex);
     while (w->wakings == seen && !atomic_load(&w->stopping)) {
@@ -87,8 +97,7 @@ err_code work_start(const struct work_config *config, struct work **ret, struct 
     if (!w)
         return error_set(err, ERR_out_of_memory, NULL);
     w->config = *config;
-    pthread_mutex_init(&w->mutex, NULL);
-    pthread_cond_init(&w->wake, NULL);
+    start_waking(w);
     err_code code = board_new(config->workers, &w->board, err);
     if (code == ERR_ok)
         code = deaths_watch(store_deaths(config->store), config->workers, err);

@@ -131,6 +131,22 @@ static void uuids_are_ordered_and_unique(void **state)
     assert_false(uuid_valid("0190163d08694-739b-aea5-966c26f8ad91"));
 }
 
+static void uuids_follow_another(void **state)
+{
+    (void)state;
+    const char *later = "7190163d-8694-7fff-bea5-966c26f8ad91";
+    char made[3][UUID_TEXT_MAX];
+    uuid_follow("no uuid");
+    assert_int_equal(uuid_new(made[0], NULL), ERR_ok);
+    uuid_follow(later);
+    assert_int_equal(uuid_new(made[1], NULL), ERR_ok);
+    uuid_follow(made[0]); /* an earlier one takes nothing back */
+    assert_int_equal(uuid_new(made[2], NULL), ERR_ok);
+    assert_true(strcmp(made[0], later) < 0 && strcmp(later, made[1]) < 0 && strcmp(made[1], made[2]) < 0);
+    assert_memory_equal(made[1], "7190163d-8695-7000-", 19); /* the next stamp */
+    assert_true(uuid_valid(made[1]) && uuid_valid(made[2]));
+}
+
 static void log_lines_are_escaped(void **state)
 {
     (void)state;
@@ -180,6 +196,7 @@ int main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(times),
         cmocka_unit_test(uuids_are_ordered_and_unique),
+        cmocka_unit_test(uuids_follow_another),
         cmocka_unit_test(log_lines_are_escaped),
         cmocka_unit_test(log_writes_one_line),
     };

@@ -127,6 +127,29 @@ static void test_repetition(void **state)
     check_all(f->store, id, 5100);
 }
 
+/* A clock that was set back does not make a point older than those before it, in the same call or another. */
+static void test_times_do_not_go_back(void **state)
+{
+    struct fixture *f = *state;
+    char id[JOB_ID_MAX];
+    add_running(f->store, id);
+    const int64_t times[] = {5000, 4000, 6000, 1000, 7000}, expected[] = {5000, 5000, 6000, 6000, 7000};
+    struct cost_point points[5];
+    for (int64_t i = 0; i < 5; i++) {
+        points[i] = point(i);
+        points[i].time = times[i];
+    }
+    assert_code(store_job_advance(f->store, id, 1, &(struct job_progress){0}, points, 3, NULL), ERR_ok);
+    assert_code(store_job_advance(f->store, id, 1, &(struct job_progress){0}, points + 3, 2, NULL), ERR_ok);
+    struct cost_point *list = NULL;
+    size_t count, total;
+    assert_code(store_job_costs(f->store, id, -1, SIZE_MAX, &list, &count, &total, NULL), ERR_ok);
+    assert_int_equal(count, 5);
+    for (int64_t i = 0; i < 5; i++)
+        assert_int_equal(list[i].time, expected[i]);
+    free(list);
+}
+
 /* From every point on: also from the last one of a segment. */
 static void test_repetition_from_anywhere(void **state)
 {
@@ -240,7 +263,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_points_one_by_one), TEST(test_points_in_large_batches),  TEST(test_paging),
         TEST(test_repetition),        TEST(test_broken_determinism),       TEST(test_order),
-        TEST(test_jobs_do_not_mix),   TEST(test_repetition_from_anywhere),
+        TEST(test_jobs_do_not_mix),   TEST(test_repetition_from_anywhere), TEST(test_times_do_not_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
