@@ -11,13 +11,12 @@
  * in the same way: a piece that does not fit any more stays with the library until the exchange is back. */
 #include "api/server.h"
 
-#include "api/accept.h"
 #include "api/body.h"
 #include "api/door.h"
 #include "api/listen.h"
 #include "api/problem.h"
+#include "api/server_threads.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,10 +26,8 @@
 #include <unistd.h>
 
 enum {
-    CONNECTION_MEMORY = 64 << 10, /* of the library, a connection: bounds line and header */
     PIECE_SIZE = 1 << 20,         /* of a streamed body */
     INLINE_BODY_MAX = 64 << 10,   /* longer bodies are read on the pool */
-    CONNECTIONS_ENDING = 64,      /* the library counts those that have ended a little longer than the acceptor */
     DRAIN_AT_DOOR_MAX = 64 << 10, /* longer bodies are not waited for when the door refuses */
     BODY_FIRST_ROOM = 16 << 10,
     STOP_WORK_MS = 1200, /* for work on the pool to end */
@@ -38,19 +35,9 @@ enum {
 };
 static const int64_t DRAIN_MAX = 64 << 20; /* what is read of a body that is over its limit */
 
-/* A thread that answers, and its share of the connections. */
-struct io {
-    struct server *server;
-    struct MHD_Daemon *daemon;
-    atomic_size_t connections;
-};
-
 struct server {
     const struct app *app;
-    struct io *io; /* owned */
-    size_t io_count;
-    size_t next_io; /* the acceptor's: who is asked first when all have as much to do */
-    struct acceptor *acceptor;
+    struct threads *threads;
     struct watch *watch;
     struct text url;
     int listen_fd;
@@ -557,89 +544,7 @@ static void exchange_completed(void *context, struct MHD_Connection *connection,
     pthread_mutex_unlock(&s->mutex);
 }
 
-/* The library decodes nothing: uri.c does. */
-static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text)
-{
-    (void)context;
-    (void)connection;
-    return strlen(text);
-}
-
-static void log_library(void *context, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
-static void log_library(void *context, const char *format, va_list arguments)
-{
-    (void)context;
-    char message[512];
-    vsnprintf(message, sizeof message, format, arguments);
-    message[strcspn(message, "\n")] = '\0';
-    log_write(LOG_DEBUG, "libmicrohttpd: %s", message);
-}
-
 /* ---------------------------------------------------------------- start and stop */
-
-static void connection_changed(void *context, struct MHD_Connection *connection, void **slot,
-                               enum MHD_ConnectionNotificationCode change)
-{
-    (void)connection;
-    (void)slot;
-    struct io *io = context;
-    if (change == MHD_CONNECTION_NOTIFY_STARTED) {
-        acceptor_began(io->server->acceptor);
-    } else {
-        atomic_fetch_sub(&io->connections, 1);
-        acceptor_ended(io->server->acceptor);
-    }
-}
-
-/* Gives a connection to the thread that has the fewest. */
-static void deal(void *context, int fd, const struct sockaddr *address, socklen_t length)
-{
-    struct server *s = context;
-    struct io *least = &s->io[s->next_io];
-    for (size_t i = 0; i < s->io_count; i++)
-        if (atomic_load(&s->io[i].connections) < atomic_load(&least->connections))
-            least = &s->io[i];
-    s->next_io = s->next_io + 1 < s->io_count ? s->next_io + 1 : 0;
-    atomic_fetch_add(&least->connections, 1);
-    if (MHD_add_connection(least->daemon, fd, address, length) != MHD_YES)
-        atomic_fetch_sub(&least->connections, 1);
-}
-
-static err_code start_io(struct server *s, struct io *io, struct error *err)
-{
-    const struct config *config = s->app->config;
-    const struct MHD_OptionItem options[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)log_library, NULL},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)exchange_completed, s},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)connection_changed, io},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)target_seen, s},
-        {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)leave_escaped, NULL},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)(config->limits.connections + CONNECTIONS_ENDING), NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)config->limits.idle_seconds, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    io->server = s;
-    io->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_NO_LISTEN_SOCKET |
-                                      MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG,
-                                  0, NULL, NULL, access_request, s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-    return io->daemon != NULL ? ERR_ok : error_set(err, ERR_internal, "libmicrohttpd did not start");
-}
-
-/* Each thread is a daemon of the library's. */
-static err_code start_threads(struct server *s, struct error *err)
-{
-    const struct config *config = s->app->config;
-    err_code code = ERR_ok;
-    s->io = calloc((size_t)config->io_threads, sizeof *s->io);
-    if (s->io == NULL)
-        return error_set(err, ERR_out_of_memory, "there is no memory for the server");
-    for (; code == ERR_ok && s->io_count < (size_t)config->io_threads; s->io_count++)
-        code = start_io(s, &s->io[s->io_count], err);
-    if (code == ERR_ok)
-        code = acceptor_new(s->listen_fd, (size_t)config->limits.connections, deal, s, &s->acceptor, err);
-    return code;
-}
 
 err_code server_start(const struct app *app, struct server **ret, struct error *err)
 {
@@ -661,8 +566,10 @@ err_code server_start(const struct app *app, struct server **ret, struct error *
         code = error_set(err, ERR_out_of_memory, "there is no memory for the server");
     if (code == ERR_ok)
         code = watch_new(&s->watch, err);
+    const struct thread_calls calls = {
+        .target_seen = target_seen, .access_request = access_request, .completed = exchange_completed, .context = s};
     if (code == ERR_ok)
-        code = start_threads(s, err);
+        code = threads_new(app->config, s->listen_fd, &calls, &s->threads, err);
     if (code == ERR_ok)
         *ret = s;
     else
@@ -689,19 +596,6 @@ static bool wait_for_none(struct server *s, const size_t *count, int64_t millise
     return none;
 }
 
-/* In an order in which nobody is given what has ended. */
-static void stop_threads(struct server *s)
-{
-    acceptor_stop(s->acceptor);
-    for (size_t i = 0; i < s->io_count; i++)
-        if (s->io[i].daemon != NULL)
-            MHD_stop_daemon(s->io[i].daemon);
-    acceptor_free(s->acceptor);
-    free(s->io);
-    if (s->listen_fd >= 0)
-        close(s->listen_fd);
-}
-
 bool server_stop(struct server *s)
 {
     if (s == NULL)
@@ -713,7 +607,9 @@ bool server_stop(struct server *s)
     if (!wait_for_none(s, &s->pending, STOP_WORK_MS))
         return false;
     wait_for_none(s, &s->active, STOP_REPLY_MS);
-    stop_threads(s);
+    threads_free(s->threads);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
     watch_free(s->watch);
     pthread_cond_destroy(&s->change);
     pthread_mutex_destroy(&s->mutex);
