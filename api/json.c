@@ -183,24 +183,28 @@ void put_shape(struct json *j, struct shape shape)
     put_array_end(j);
 }
 
-/* Elements [from, from + count) with commas between them, through a buffer: a text grows byte by byte too slowly. */
+/* Elements [from, from + count) with commas between them, through a stretch of room for several: a text grows byte by
+ * byte too slowly. */
 static void write_elements(struct json *j, const struct tensor *t, int64_t from, int64_t count)
 {
-    char buffer[4096];
-    size_t used = 0;
-    for (int64_t i = from; i < from + count; i++) {
-        if (i > from)
-            buffer[used++] = ',';
-        if (t->dtype == DTYPE_FLOAT32)
-            used += print_float(((const float *)t->data)[i], buffer + used, &j->nonfinite);
-        else
-            used += print_number(((const double *)t->data)[i], buffer + used, &j->nonfinite);
-        if (used > sizeof buffer - NUMBER_TEXT_MAX - 1) {
-            text_add(j->text, buffer, used);
-            used = 0;
+    enum { STRETCH = 64 };
+    const int64_t end = from + count;
+    for (int64_t i = from; i < end;) {
+        const int64_t stop = end - i < STRETCH ? end : i + STRETCH;
+        char *room = text_room(j->text, (size_t)(stop - i) * (NUMBER_TEXT_MAX + 1)), *at = room;
+        if (room == NULL)
+            return;
+        for (; i < stop; i++) {
+            if (i > from)
+                *at++ = ',';
+            if (t->dtype == DTYPE_FLOAT32)
+                at += print_float(((const float *)t->data)[i], at, &j->nonfinite);
+            else
+                at += print_number(((const double *)t->data)[i], at, &j->nonfinite);
         }
+        *at = '\0';
+        j->text->length += (size_t)(at - room);
     }
-    text_add(j->text, buffer, used);
 }
 
 /* The part of the tensor under the first `axis` indices, whose elements start at *from. */

@@ -340,7 +340,9 @@ static bool lift(const char *bytes, size_t size, struct lifted *ret)
             l->number_count = first;
         } else {
             text_add(&l->skeleton, copied, (size_t)(at - copied));
-            text_printf(&l->skeleton, "\"" MARK "%zu\"", l->array_count);
+            text_puts(&l->skeleton, "\"" MARK);
+            text_whole(&l->skeleton, (int64_t)l->array_count);
+            text_putc(&l->skeleton, '"');
             if (!add_array(l, &s, first, (size_t)(s.at - at)))
                 return false;
             copied = s.at;

@@ -52,7 +52,17 @@ void text_puts(struct text *t, const char *string)
 
 void text_putc(struct text *t, char c)
 {
-    text_add(t, &c, 1);
+    if (t->failed || t->data == NULL || t->capacity - t->length < 2) {
+        text_add(t, &c, 1);
+        return;
+    }
+    t->data[t->length++] = c;
+    t->data[t->length] = '\0';
+}
+
+char *text_room(struct text *t, size_t more)
+{
+    return text_reserve(t, more) ? t->data + t->length : NULL;
 }
 
 void text_whole(struct text *t, int64_t value)

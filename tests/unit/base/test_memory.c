@@ -37,6 +37,27 @@ static void arena_gives_zeroed_aligned_memory(void **state)
     arena_free(NULL);
 }
 
+static void room_in_a_text(void **state)
+{
+    (void)state;
+    struct text t = {0};
+    for (int i = 0; i < 500; i++) {
+        char *room = text_room(&t, 3);
+        memcpy(room, "abc", 3);
+        t.length += 3;
+        text_putc(&t, '-');
+    }
+    assert_int_equal(t.length, 2000);
+    for (size_t i = 0; i < 2000; i++)
+        assert_int_equal(t.data[i], "abc-"[i % 4]);
+    assert_int_equal(t.data[2000], '\0');
+    t.failed = true;
+    assert_null(text_room(&t, 1));
+    text_putc(&t, '!');
+    assert_int_equal(t.length, 2000);
+    text_clear(&t);
+}
+
 static void whole_numbers_as_text(void **state)
 {
     (void)state;
@@ -228,6 +249,7 @@ int main(void)
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(text_grows),
         cmocka_unit_test(whole_numbers_as_text),
+        cmocka_unit_test(room_in_a_text),
         cmocka_unit_test(names_are_found),
         cmocka_unit_test(guesses_are_near),
         cmocka_unit_test(shapes),
